@@ -1,0 +1,1 @@
+"""Start here: wiring, supervision, the command line and the demonstration."""

@@ -1,0 +1,1 @@
+"""Whom a promotion goes to, when, and how it did."""

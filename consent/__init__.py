@@ -1,0 +1,1 @@
+"""May we write to this person, about this, today?  An append-only ledger answers."""

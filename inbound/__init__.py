@@ -1,0 +1,1 @@
+"""What people and mail servers send back, and what we do about it."""

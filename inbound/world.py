@@ -1,0 +1,57 @@
+"""What we sent and what we send about, as far as reading a reply needs to know it. Pure.
+
+A world comes from the database (the listener) or from a TOML file (``byleave understand --world``).
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+
+from kit.addresses import EmailAddress, try_address
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic of promotions: a stable key, the name that customers see, and what it is about."""
+
+    key: str
+    name: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignInfo:
+    """A campaign that was sent: its subject names its topic when a customer writes it after the command."""
+
+    id: str
+    topic: str
+    subject: str
+    text: str = ""  # the plain text that was sent, where known: its lines are not the customer's
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Topics, campaigns sent lately, and our own names and addresses."""
+
+    company: str = ""
+    addresses: tuple[EmailAddress, ...] = ()
+    topics: tuple[TopicInfo, ...] = ()
+    campaigns: tuple[CampaignInfo, ...] = ()
+    #: lines that each of our mails carries (footer, disclaimers), one a line, as templates or literally
+    own_lines: tuple[str, ...] = field(default=())
+
+
+def world_from_toml(text: str) -> World:
+    """Read a world file: ``[company]`` name, address; ``[[topics]]`` key, name, about; ``[[campaigns]]`` id, topic, subject."""
+    raw = tomllib.loads(text)
+    company = raw.get("company", {})
+    address = try_address(str(company.get("address", "")))
+    return World(
+        company=str(company.get("name", "")),
+        addresses=(address,) if address else (),
+        topics=tuple(TopicInfo(str(t["key"]), str(t["name"]), str(t.get("about", ""))) for t in raw.get("topics", ())),
+        campaigns=tuple(
+            CampaignInfo(str(c["id"]), str(c["topic"]), str(c["subject"]), str(c.get("text", "")))
+            for c in raw.get("campaigns", ())
+        ),
+        own_lines=tuple(str(line) for line in company.get("own_lines", ())),
+    )

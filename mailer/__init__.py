@@ -1,0 +1,1 @@
+"""One message out: compose, sign, deliver, retry."""

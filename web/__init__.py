@@ -1,0 +1,1 @@
+"""The customers' pages, the one-click endpoint, the staff desk and the JSON API."""
