@@ -1,0 +1,364 @@
+"""Every setting, typed and explained; read once at the start from ``config.toml`` and the environment.
+
+A key that is not known is an error that names the nearest known one. Any key can come from the environment as
+``BYLEAVE_<SECTION>__<KEY>``; lists are written as JSON there. Relative paths are taken from the folder of the file.
+Each room is given its own section, never the whole.
+"""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from kit.addresses import domain_to_ascii, parse_address
+from kit.errors import InvalidSettings
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def _address(text: str) -> str:
+    return str(parse_address(text))
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as cause:
+        message = f"'{text}' is no time zone; write one like Europe/Berlin"
+        raise ValueError(message) from cause
+    return text
+
+
+AddressText = Annotated[str, AfterValidator(_address)]
+DomainText = Annotated[str, AfterValidator(domain_to_ascii)]
+ZoneText = Annotated[str, AfterValidator(_zone)]
+
+
+class Section(BaseModel):
+    """A section of the settings: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Company(Section):
+    """Who writes to the customers."""
+
+    name: str = "Pro Engineer Portal"
+    """The name that customers know; it stands in each mail and page."""
+    postal_address: str = "Pro Engineer Portal Inc., 1 Main Street, Springfield"
+    """Where the company can be reached by post; the law wants it in each promotion."""
+    website: str = "https://www.proengineer.example"
+    """The company's own pages. Links elsewhere are listed before a campaign is sent."""
+    policy_url: str = "https://www.proengineer.example/privacy"
+    """The privacy policy that each mail and page links to (P7)."""
+    customer_service: AddressText = "service@proengineer.example"
+    """Where a reply that a person must read is handed to, untouched (P17)."""
+    time_zone: ZoneText = "UTC"
+    """The zone of schedules that name none."""
+
+
+class Topic(Section):
+    """Something customers can agree to hear about."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    """The short name that never changes, also when the topic is renamed."""
+    name: str
+    """The name that customers see, and may write after "unsubscribe"."""
+    about: str = ""
+    """What is sent under this topic, in a few words."""
+
+
+class DatabaseSettings(Section):
+    """Where everything is kept."""
+
+    url: str = "sqlite+aiosqlite:///var/byleave.db"
+    """``sqlite+aiosqlite:///FILE`` for one machine, ``postgresql+psycopg://USER:PASSWORD@HOST/NAME`` for many."""
+    pool_size: int = Field(default=10, ge=2, le=200)
+    """How many connections one process may hold open."""
+
+
+class ConsentSettings(Section):
+    """Rules about whom we may write to."""
+
+    require_age: bool = False
+    """Whether only people whose age is known to be 13 or more are mailed. Under 13 is never mailed in either case (P8)."""
+    default_policy_version: str = "2026-11-01"
+    """The version of the privacy policy that new consents name (P15)."""
+    receipt_every_days: int = Field(default=7, ge=1)
+    """A service mail of one kind goes to one address at most once in so many days (RFC 3834 2)."""
+
+
+class MailerSettings(Section):
+    """How mail leaves."""
+
+    relays: tuple[str, ...] = ("sandbox:",)
+    """Where mail is handed to: ``sandbox:`` (kept on this machine), ``smtp://[USER:PASSWORD@]HOST[:PORT]``, ``smtps://…``."""
+    from_address: AddressText = "promotions@proengineer.example"
+    """The From of promotions; customers may reply to it, too."""
+    from_name: str = "Pro Engineer Portal"
+    """The name beside the From address."""
+    reply_domain: DomainText = "reply.proengineer.example"
+    """The domain of the signed reply addresses; its MX must lead to the inbound listener."""
+    bounce_domain: DomainText = "bounce.proengineer.example"
+    """The domain of the return paths (VERP); its MX must lead to the inbound listener."""
+    list_domain: DomainText = "lists.proengineer.example"
+    """The domain of the List-Id of each topic (RFC 2919)."""
+    dkim_domain: DomainText = "proengineer.example"
+    """The d= of the signatures; it must be the From domain or a parent of it."""
+    dkim_selector: str = Field(default="byleave1", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    """The base of the selectors; ``-rsa`` and ``-ed`` are added."""
+    connections: int = Field(default=4, ge=1, le=200)
+    """How many SMTP connections one worker keeps to the relays."""
+    slice_size: int = Field(default=100, ge=1, le=1000)
+    """How many recipients are claimed at a time; what a crash can leave unknown is bounded by it."""
+    chunk_size: int = Field(default=1000, ge=1, le=100_000)
+    """How many recipients one job covers."""
+    helo: str = ""
+    """The name given in EHLO; empty means the name of this host."""
+    drain_seconds: float = Field(default=20.0, ge=0, le=600)
+    """How long mail that is on its way may still finish when we are told to stop."""
+    retry_first_seconds: float = Field(default=300.0, gt=0)
+    """How long after a temporary refusal the first new try is made."""
+    retry_give_up_seconds: float = Field(default=86_400.0, gt=0)
+    """How long after the first try a promotion is given up."""
+
+
+class SmtpSettings(Section):
+    """The SMTP listener for replies, bounces and complaints."""
+
+    enabled: bool = True
+    """Whether it listens."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = Field(default=2525, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    tls_certificate: str = ""
+    """A PEM file with the certificate chain; empty offers no STARTTLS."""
+    tls_key: str = ""
+    """The PEM file with the private key of the certificate."""
+
+
+class LmtpSettings(SmtpSettings):
+    """The LMTP listener, for a mail server in front (RFC 2033)."""
+
+    enabled: bool = False
+    """Whether it listens."""
+    port: int = Field(default=2424, ge=0, le=65535)
+    """The port to listen on; never 25 (RFC 2033 5)."""
+
+
+class ImapSettings(Section):
+    """A mailbox that is watched by IMAP IDLE, where no MX can point to us."""
+
+    enabled: bool = False
+    """Whether the mailbox is watched."""
+    host: str = ""
+    """The IMAP server."""
+    port: int = Field(default=993, ge=1, le=65535)
+    """Its port."""
+    tls: Literal["implicit", "none"] = "implicit"
+    """``implicit`` is verified TLS; ``none`` is allowed on a loopback address only."""
+    ca_file: str = ""
+    """A PEM file of authorities to trust instead of the system's."""
+    user: str = ""
+    """The user name."""
+    password: str = Field(default="", repr=False)
+    """The password; best given as ``BYLEAVE_INBOUND__IMAP__PASSWORD``."""
+    folder: str = "INBOX"
+    """The folder to watch."""
+    done_folder: str = ""
+    """Where decided mail is moved to; empty leaves it in place, marked as seen."""
+    idle_seconds: float = Field(default=540.0, ge=1, le=1740)
+    """How long one IDLE lasts (RFC 2177 wants less than 29 minutes; many routers want less than 10)."""
+
+
+class InboundSettings(Section):
+    """What comes back."""
+
+    domains: tuple[str, ...] = ()
+    """Further domains that we take mail for, beside those of the From, reply and bounce addresses."""
+    max_bytes: int = Field(default=10_485_760, ge=65_536)
+    """The largest mail that is taken (RFC 1870)."""
+    max_recipients: int = Field(default=100, ge=100)
+    """Recipients in one transaction (RFC 5321 4.5.3.1.8 wants 100 at least)."""
+    max_connections: int = Field(default=500, ge=1)
+    """Connections at one time; a further one is told 421."""
+    idle_seconds: float = Field(default=300.0, gt=0)
+    """How long a silent peer is waited for (RFC 5321 4.5.3.2.7)."""
+    session_seconds: float = Field(default=1800.0, gt=0)
+    """How long one connection may last in all."""
+    decide_seconds: float = Field(default=5.0, gt=0)
+    """A mail that takes longer to read is stored, answered 250 and decided by a job."""
+    smtp: SmtpSettings = SmtpSettings()
+    lmtp: LmtpSettings = LmtpSettings()
+    imap: ImapSettings = ImapSettings()
+
+
+class WebSettings(Section):
+    """The customers' pages."""
+
+    enabled: bool = True
+    """Whether pages are served."""
+    host: str = "127.0.0.1"
+    """The address to listen on; put a TLS proxy in front, or give a certificate."""
+    port: int = Field(default=8025, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    base_url: str = "https://preferences.proengineer.example"
+    """What the links in mails begin with. Never taken from a request."""
+    tls_certificate: str = ""
+    """A PEM file with the certificate chain."""
+    tls_key: str = ""
+    """The PEM file with the private key of the certificate."""
+
+
+class WorkerSettings(Section):
+    """The runner of campaigns and other jobs."""
+
+    jobs_at_once: int = Field(default=4, ge=1, le=100)
+    """How many jobs one worker runs at the same time."""
+    beat_seconds: float = Field(default=1.0, gt=0)
+    """How often a worker says that it is alive."""
+    dead_after_seconds: float = Field(default=10.0, gt=0)
+    """After so long without a beat a worker's jobs are taken over."""
+    poll_seconds: float = Field(default=0.5, gt=0)
+    """How often new jobs are looked for."""
+
+
+class LogSettings(Section):
+    """What is written about the work. Never an address, never a letter."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important kind of event that is written."""
+    format: Literal["auto", "json", "text"] = "auto"
+    """``json`` for machines, ``text`` for people, ``auto`` by whether somebody is looking."""
+
+
+EXAMPLE_TOPICS = (
+    Topic(key="deals", name="Deals", about="discounts, special offers, coupons"),
+    Topic(key="courses", name="New Courses", about="new trainings and certificates"),
+    Topic(key="events", name="Events", about="webinars, meet-ups, conferences"),
+    Topic(key="newsletter", name="Monthly Newsletter", about="articles, company news"),
+    Topic(key="partners", name="Partner Offers", about="offers of advertisers"),
+)
+
+
+class Settings(BaseSettings):
+    """All sections. Made by :func:`load_settings` only."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="BYLEAVE_",
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+    toml: ClassVar[dict[str, Any]] = {}
+
+    var: str = "var"
+    """The folder of what this installation keeps: database, keys, sandbox."""
+    topics: tuple[Topic, ...] = EXAMPLE_TOPICS
+    company: Company = Company()
+    database: DatabaseSettings = DatabaseSettings()
+    consent: ConsentSettings = ConsentSettings()
+    mailer: MailerSettings = MailerSettings()
+    inbound: InboundSettings = InboundSettings()
+    web: WebSettings = WebSettings()
+    worker: WorkerSettings = WorkerSettings()
+    log: LogSettings = LogSettings()
+    root: Path = CHECKOUT
+    """The folder that relative paths start from: where the settings file lies."""
+
+    @property
+    def var_folder(self) -> Path:
+        """Return the folder of what this installation keeps, as an absolute path."""
+        return (self.root / self.var).resolve()
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL with a relative SQLite file made absolute."""
+        head, sep, file = self.database.url.partition(":///")
+        if not head.startswith("sqlite") or not sep or file.startswith("/") or file in {"", ":memory:"}:
+            return self.database.url
+        return f"{head}:///{(self.root / file).resolve()}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before what :func:`load_settings` read from the file."""
+        return env_settings, init_settings
+
+
+def find_settings_file(given: Path | None = None, *, here: Path | None = None) -> Path | None:
+    """Return the file to read: the one given, ``config.toml`` in the current folder, or the checkout's own."""
+    if given is not None:
+        if not given.is_file():
+            raise InvalidSettings(f"there is no settings file {given}; leave --config away to use the shipped one")
+        return given
+    candidates = ((here or Path.cwd()) / "config.toml", CHECKOUT / "config.toml")
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def load_settings(given: Path | None = None) -> Settings:
+    """Read the settings from file and environment, or raise :class:`InvalidSettings` saying what to change."""
+    file = find_settings_file(given)
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+            raise InvalidSettings(f"{file} can't be read: {cause}") from cause
+    _refuse_unknown_environment()
+    values["root"] = (file or CHECKOUT / "config.toml").resolve().parent
+    try:
+        return Settings(**values)
+    except ValidationError as cause:
+        raise InvalidSettings(_explain(cause, file)) from cause
+
+
+def _refuse_unknown_environment() -> None:
+    """A misspelt section in the environment would be passed over in silence; say so instead."""
+    known = {name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        section, nested, _ = name.removeprefix("BYLEAVE_").partition("__")
+        if name.startswith("BYLEAVE_") and nested and section not in known:
+            raise InvalidSettings(f"{name}: there is no section '{section.lower()}'{_nearest(section.lower(), known)}")
+
+
+def _explain(cause: ValidationError, file: Path | None) -> str:
+    lines = [f"the settings can't be used ({file or 'environment'}):"]
+    for error in cause.errors():
+        path = [str(step) for step in error["loc"]]
+        line = f"  {'.'.join(path)}: {error['msg']}"
+        if error["type"] == "extra_forbidden":
+            line = f"  {'.'.join(path)}: no such key{_nearest(path[-1], _known_keys(path[:-1]))}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _known_keys(path: list[str]) -> set[str]:
+    model: type[BaseModel] = Settings
+    for step in path:
+        if step.isdigit():
+            continue
+        found = Topic if step == "topics" else model.model_fields[step].annotation
+        if not (isinstance(found, type) and issubclass(found, BaseModel)):
+            return set()
+        model = found
+    return set(model.model_fields) - {"root"}
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), [key.lower() for key in known], n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(sorted(k.lower() for k in known))}"

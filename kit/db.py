@@ -1,0 +1,201 @@
+"""The one database: engine, transactions, and the few things in which SQLite and PostgreSQL differ.
+
+Store functions take a session and never commit; doors and loops own ``async with database.transaction()``. On SQLite a
+writer takes the file at BEGIN (no upgrade dead-locks) and each commit reaches the disk before it returns
+(WAL with synchronous=FULL), so that an answer given after it is a promise that survives a power cut.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+SQLITE_BUSY_MILLISECONDS = 30_000  # how long another process's write is waited for
+
+_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
+
+class Base(DeclarativeBase):
+    """The parent of all tables; one MetaData, one migration history."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware and UTC in Python, whatever the database makes of zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive moment; SQLite keeps the UTC wall time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a moment without a zone can't be stored"
+            raise ValueError(message)
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the moment back aware and in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: 64-bit keys; SQLite numbers rows by itself only when the column is a plain INTEGER.
+BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+class Database:
+    """An engine and its transactions. One for each process; made in ``byleave.wiring``."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """Make the engine; nothing is opened until the first transaction."""
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _engine(url, pool_size)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        readers = self.engine.execution_options(reading=True)
+        self._readers = async_sessionmaker(readers, expire_on_commit=False, autoflush=False)
+        # SQLite has one writer; queueing fairly in here is cheaper than its busy handler
+        self._writer = asyncio.Lock() if self.is_sqlite else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that writes; commit at the end, roll back on any error, then tell the after-commit hooks.
+
+        When this returns the data are on disk. Transactions don't nest: a second one in the same task is a programming
+        error and raises at once.
+        """
+        if _in_transaction.get():
+            message = "a transaction is already open in this task; pass its session on"
+            raise RuntimeError(message)
+        mark = _in_transaction.set(True)
+        try:
+            if self._writer is None:
+                async with self._sessions.begin() as session:
+                    yield session
+            else:
+                async with self._writer, self._sessions.begin() as session:
+                    yield session
+        finally:
+            _in_transaction.reset(mark)
+        for hook in session.info.get("after_commit", ()):
+            hook()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a snapshot that only reads; it never waits for a writer, and never keeps one waiting."""
+        async with self._readers() as session:
+            yield session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def after_commit(session: AsyncSession, hook: Callable[[], None]) -> None:
+    """Call ``hook`` once the session's transaction is on disk; never when it is rolled back."""
+    session.info.setdefault("after_commit", []).append(hook)
+
+
+def insert(session: AsyncSession, table: Any) -> Any:
+    """Return the dialect's INSERT for a table, which knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+    return (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
+
+
+def is_sqlite(session: AsyncSession) -> bool:
+    """Whether the session talks to SQLite."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def sync_url(url: str) -> str:
+    """Return the URL for code that is not async (migrations, the job engine): same database, plain driver."""
+    return url.replace("sqlite+aiosqlite", "sqlite", 1)
+
+
+def append_only(table: sa.Table) -> None:
+    """Make the database itself refuse UPDATE, DELETE (and TRUNCATE) on a table when it is created."""
+    for statement, dialect in append_only_ddl(table.name):
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]  # the library has no annotation here
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
+
+
+def append_only_ddl(name: str) -> list[tuple[str, str]]:
+    """Return the (statement, dialect) pairs that make a table append-only; migrations use the same ones."""
+    refusal = f"{name} is append-only"
+    lite = [
+        f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+        for verb in ("UPDATE", "DELETE")
+    ]
+    postgres = [
+        (
+            f"CREATE FUNCTION {name}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$BEGIN RAISE EXCEPTION '{refusal}'; END$$"
+        ),
+        (
+            f"CREATE TRIGGER {name}_no_change BEFORE UPDATE OR DELETE ON {name} "
+            f"FOR EACH ROW EXECUTE FUNCTION {name}_refuse()"
+        ),
+        (
+            f"CREATE TRIGGER {name}_no_truncate BEFORE TRUNCATE ON {name} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {name}_refuse()"
+        ),
+    ]
+    return [(text, "sqlite") for text in lite] + [(text, "postgresql") for text in postgres]
+
+
+def _engine(url: str, pool_size: int) -> AsyncEngine:
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    file = url.partition(":///")[2]
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"isolation_level": None, "timeout": 30},
+    )
+    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {SQLITE_BUSY_MILLISECONDS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",  # in WAL mode NORMAL may lose the last commits on a power cut
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
