@@ -86,7 +86,7 @@ class ConsentSettings(Section):
     """Rules about whom we may write to."""
 
     require_age: bool = False
-    """Whether only people whose age is known to be 13 or more are mailed. Under 13 is never mailed in either case (P8)."""
+    """Whether only people known to be 13 or older are mailed. Those known to be younger never are, in any case (P8)."""
     default_policy_version: str = "2026-11-01"
     """The version of the privacy policy that new consents name (P15)."""
     receipt_every_days: int = Field(default=7, ge=1)
@@ -290,7 +290,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's

@@ -1,0 +1,87 @@
+"""The last look: may we write to these people, about this, now? The only maker of a :class:`~consent.model.Clearance`.
+
+Called inside the transaction that claims a slice, so that claim and consent are one decision (promise 2). When in doubt
+the answer is no.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.model import Clearance, Purpose, Refusal, Refused, State, SubscriberId
+from consent.standing import mailable, states_of
+from consent.tables import LedgerHeadRow, SubscriberRow, SuppressionRow
+from kit.addresses import try_address
+
+
+async def clear(
+    session: AsyncSession,
+    people: Sequence[SubscriberId],
+    topic: str,
+    *,
+    now: datetime,
+    require_age: bool = False,
+    purpose: Purpose = Purpose.PROMOTION,
+) -> dict[SubscriberId, Clearance | Refused]:
+    """Return for each person a clearance, or the reason why there is none.
+
+    The end of the ledger is read before the standings, so a withdrawal that this look missed has a later place, and
+    :class:`consent.hearing.Hearing` can hold it against the clearance.
+    """
+    seq = await session.scalar(sa.select(LedgerHeadRow.seq)) or 0
+    allowed = mailable(topic, now=now, require_age=require_age, purpose=purpose).with_only_columns(
+        SubscriberRow.id,
+        SubscriberRow.address,
+        SubscriberRow.name,
+        SubscriberRow.language,
+        SubscriberRow.attributes,
+        maintain_column_froms=True,
+    )
+    answers: dict[SubscriberId, Clearance | Refused] = {}
+    for number, text, name, language, attributes in await session.execute(allowed.where(SubscriberRow.id.in_(people))):
+        person = SubscriberId(number)
+        address = try_address(text)
+        if address is None:  # can't happen by our own doors; fail closed all the same
+            answers[person] = Refused(person, Refusal.ERASED)
+            continue
+        answers[person] = Clearance(person, address, topic, now, seq, name, language, attributes)
+    refused = [person for person in people if person not in answers]
+    if refused:
+        answers |= await _reasons(session, refused, topic, now=now, purpose=purpose)
+    return answers
+
+
+async def _reasons(
+    session: AsyncSession, people: Sequence[SubscriberId], topic: str, *, now: datetime, purpose: Purpose
+) -> dict[SubscriberId, Clearance | Refused]:
+    """Say why these people were not cleared; the order is that of what a person would want to know first."""
+    suppressed = sa.exists().where(
+        SuppressionRow.address_hash == SubscriberRow.address_hash, SuppressionRow.lifted_at.is_(None)
+    )
+    rows = await session.execute(
+        sa.select(SubscriberRow.id, SubscriberRow.address, SubscriberRow.paused_until, suppressed).where(
+            SubscriberRow.id.in_(people)
+        )
+    )
+    facts = {number: (address, paused_until, is_suppressed) for number, address, paused_until, is_suppressed in rows}
+    states = await states_of(session, people, topic, purpose)
+    return {
+        person: Refused(person, _reason(facts.get(person), states.get(person, State.NONE), now)) for person in people
+    }
+
+
+def _reason(facts: tuple[str | None, datetime | None, bool] | None, state: State, now: datetime) -> Refusal:
+    if facts is None or facts[0] is None:
+        return Refusal.ERASED
+    _, paused_until, is_suppressed = facts
+    if state is State.WITHDRAWN:
+        return Refusal.WITHDRAWN
+    if is_suppressed:
+        return Refusal.SUPPRESSED
+    if state is not State.GRANTED:
+        return Refusal.PENDING if state is State.PENDING else Refusal.NO_CONSENT
+    if paused_until is not None and paused_until > now:
+        return Refusal.PAUSED
+    return Refusal.UNDER_AGE

@@ -1,0 +1,71 @@
+"""Who has left since a worker looked: withdrawals heard at once in this process, and soon in the others.
+
+A worker asks :meth:`Hearing.heard` before each MAIL FROM. What this process commits is heard the moment it is on disk,
+before the door answers; what others commit is read from the end of the ledger by :meth:`Hearing.catch_up`.
+"""
+
+import weakref
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.model import Act, Clearance, Event
+from consent.tables import ConsentEventRow
+
+MOST_REMEMBERED = 1_000_000  # bounds memory; beyond it the oldest are forgotten, long after their slices were claimed
+
+_ALL = "*"
+_listeners: "weakref.WeakSet[Hearing]" = weakref.WeakSet()
+
+
+@dataclass(eq=False)
+class Hearing:
+    """The withdrawals that one worker has heard of, by person."""
+
+    seq: int = 0  # the last place of the ledger that was read
+    #: person -> topic, or "*" for all -> the latest place in the ledger of a withdrawal
+    _left: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _listeners.add(self)
+
+    def heard(self, clearance: Clearance) -> bool:
+        """Whether a withdrawal, suppression or pause was heard of since the clearance was given."""
+        topics = self._left.get(clearance.subscriber)
+        if topics is None:
+            return False
+        return max(topics.get(_ALL, 0), topics.get(clearance.topic, 0)) > clearance.seq
+
+    def note(self, event_seq: int, person: int, act: Act, topics: tuple[str, ...]) -> None:
+        """Remember one withdrawal."""
+        left = self._left.setdefault(person, {})
+        for topic in topics if act is Act.WITHDRAW and topics else (_ALL,):
+            left[topic] = max(left.get(topic, 0), event_seq)
+        while len(self._left) > MOST_REMEMBERED:
+            del self._left[next(iter(self._left))]
+
+    async def start(self, session: AsyncSession) -> None:
+        """Begin at the present end of the ledger."""
+        self.seq = await session.scalar(sa.select(sa.func.max(ConsentEventRow.seq))) or 0
+
+    async def catch_up(self, session: AsyncSession) -> int:
+        """Read what was appended since, by any process; return how many withdrawals that were."""
+        rows = await session.execute(
+            sa.select(ConsentEventRow.seq, ConsentEventRow.subscriber_id, ConsentEventRow.act, ConsentEventRow.topics)
+            .where(ConsentEventRow.seq > self.seq)
+            .order_by(ConsentEventRow.seq)
+        )
+        count = 0
+        for seq, person, act, topics in rows:
+            self.seq = seq
+            if Act(act).is_withdrawal or act == Act.PAUSE:
+                self.note(seq, person, Act(act), tuple(topics))
+                count += 1
+        return count
+
+
+def tell(event: Event) -> None:
+    """Tell every listener of this process; called after the commit, before the door answers."""
+    for listener in _listeners:
+        listener.note(event.seq, event.subscriber, event.act, event.topics)

@@ -1,0 +1,119 @@
+"""Reads of consent, and the published SELECT of those who may be mailed, which other rooms join."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.age import youngest_birth_date
+from consent.model import Act, AgeBand, Door, Event, Proof, Purpose, Standing, State, SubscriberId
+from consent.tables import ConsentEventRow, StandingRow, SubscriberRow, SuppressionRow
+from kit.db import insert
+
+
+def mailable(
+    topic: str, *, now: datetime, require_age: bool = False, purpose: Purpose = Purpose.PROMOTION
+) -> sa.Select[int]:
+    """Return the SELECT of the ids of all who may be mailed about a topic at this moment.
+
+    Granted, not paused, not suppressed, not erased, and no child under 13 without a guardian's consent (P3, P8).
+    """
+    return (
+        sa.select(SubscriberRow.id)
+        .join(StandingRow, StandingRow.subscriber_id == SubscriberRow.id)
+        .where(
+            StandingRow.purpose == purpose.value,
+            StandingRow.topic == topic,
+            StandingRow.state == State.GRANTED.value,
+            *may_be_mailed(now=now, require_age=require_age),
+        )
+    )
+
+
+def may_be_mailed(*, now: datetime, require_age: bool) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on the person that hold for every purpose: reachable, not paused, old enough."""
+    born_by = youngest_birth_date(now.date())
+    old_enough = sa.or_(
+        SubscriberRow.guardian_agreed.is_(True),
+        sa.and_(SubscriberRow.birth_date.is_not(None), SubscriberRow.birth_date <= born_by),
+        sa.and_(
+            SubscriberRow.birth_date.is_(None),
+            SubscriberRow.age_band == AgeBand.OVER_13.value
+            if require_age
+            else SubscriberRow.age_band != AgeBand.UNDER_13.value,
+        ),
+    )
+    suppressed = sa.exists().where(
+        SuppressionRow.address_hash == SubscriberRow.address_hash, SuppressionRow.lifted_at.is_(None)
+    )
+    return [
+        SubscriberRow.address.is_not(None),
+        SubscriberRow.erased_at.is_(None),
+        sa.or_(SubscriberRow.paused_until.is_(None), SubscriberRow.paused_until <= now),
+        old_enough,
+        ~suppressed,
+    ]
+
+
+async def events_of(session: AsyncSession, person: SubscriberId) -> list[Event]:
+    """Return all events of a person, in the order of the chain. Wordings stay in their own table."""
+    rows = await session.scalars(
+        sa.select(ConsentEventRow).where(ConsentEventRow.subscriber_id == person).order_by(ConsentEventRow.seq)
+    )
+    return [event_from(row) for row in rows]
+
+
+def event_from(row: ConsentEventRow) -> Event:
+    """Return the value of a row of the ledger."""
+    return Event(
+        subscriber=SubscriberId(row.subscriber_id), act=Act(row.act), at=row.at, door=Door(row.door),
+        proof=Proof(row.proof), purpose=Purpose(row.purpose), topics=tuple(row.topics), until=row.until,
+        evidence=dict(row.evidence), policy_version=row.policy_version, seq=row.seq,
+    )  # fmt: skip
+
+
+async def write_standing(session: AsyncSession, person: SubscriberId, standing: Standing) -> None:
+    """Keep the fold beside the events. Called by the ledger, in the transaction of the event."""
+    rows = [
+        {"subscriber_id": person, "purpose": purpose.value, "topic": topic, "state": state.value}
+        for (purpose, topic), state in standing.states.items()
+    ]
+    if rows:
+        statement = insert(session, StandingRow).values(rows)
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["purpose", "topic", "subscriber_id"], set_={"state": statement.excluded.state}
+            )
+        )
+    await session.execute(
+        sa.update(SubscriberRow)
+        .where(SubscriberRow.id == person)
+        .values(paused_until=standing.paused_until, guardian_agreed=standing.guardian_agreed)
+    )
+
+
+async def granted_topics(session: AsyncSession, person: SubscriberId) -> tuple[str, ...]:
+    """Return the topics that a person receives, in alphabetical order."""
+    rows = await session.scalars(
+        sa.select(StandingRow.topic)
+        .where(
+            StandingRow.subscriber_id == person,
+            StandingRow.purpose == Purpose.PROMOTION.value,
+            StandingRow.state == State.GRANTED.value,
+        )
+        .order_by(StandingRow.topic)
+    )
+    return tuple(rows)
+
+
+async def states_of(
+    session: AsyncSession, people: Sequence[int], topic: str, purpose: Purpose = Purpose.PROMOTION
+) -> dict[int, State]:
+    """Return the state of one agreement for several people; who has none is left out."""
+    rows = await session.execute(
+        sa.select(StandingRow.subscriber_id, StandingRow.state).where(
+            StandingRow.subscriber_id.in_(people), StandingRow.topic == topic, StandingRow.purpose == purpose.value
+        )
+    )
+    return {person: State(state) for person, state in rows}

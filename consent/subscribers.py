@@ -1,0 +1,91 @@
+"""The people: added, found by address, shown. Who they are, never what they agreed to (that is the ledger's)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.model import AgeBand, Subscriber, SubscriberId
+from consent.tables import SubscriberRow, SuppressionRow
+from kit.addresses import EmailAddress, try_address
+from kit.db import insert
+from kit.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is stated about a person when they are added."""
+
+    address: EmailAddress
+    name: str = ""
+    language: str = ""
+    time_zone: str = ""
+    country: str = ""
+    phone: str = ""
+    birth_date: date | None = None
+    age_band: AgeBand = AgeBand.UNKNOWN
+    attributes: Mapping[str, str] | None = None
+
+
+async def find(session: AsyncSession, address: EmailAddress) -> Subscriber | None:
+    """Return the subscriber of an address, in whatever case it is written."""
+    row = await session.scalar(sa.select(SubscriberRow).where(SubscriberRow.address_key == address.key))
+    return None if row is None else _subscriber(row)
+
+
+async def load(session: AsyncSession, person: SubscriberId) -> Subscriber | None:
+    """Return a subscriber by number; an erased one has no address."""
+    row = await session.get(SubscriberRow, person, populate_existing=True)
+    return None if row is None else _subscriber(row)
+
+
+async def add(
+    session: AsyncSession, profiles: Iterable[Profile], *, secrets: Secrets, at: datetime
+) -> dict[str, SubscriberId]:
+    """Add those who are new and leave the others as they are; return the number of each by address key."""
+    wanted = {profile.address.key: profile for profile in profiles}
+    known = await _numbers(session, list(wanted))
+    new = [_row(profile, secrets, at) for key, profile in wanted.items() if key not in known]
+    if new:
+        statement = insert(session, SubscriberRow).on_conflict_do_nothing(index_elements=["address_key"])
+        await session.execute(statement, new)
+        known |= await _numbers(session, [str(row["address_key"]) for row in new])
+    return known
+
+
+async def is_suppressed(session: AsyncSession, address_hash: str) -> str:
+    """Return the reason for which an address is suppressed, or an empty text."""
+    row = await session.get(SuppressionRow, address_hash)
+    return row.reason if row is not None and row.lifted_at is None else ""
+
+
+async def _numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, SubscriberId]:
+    found: dict[str, SubscriberId] = {}
+    for start in range(0, len(keys), 500):  # SQLite bounds the parameters of one statement
+        rows = await session.execute(
+            sa.select(SubscriberRow.address_key, SubscriberRow.id).where(
+                SubscriberRow.address_key.in_(keys[start : start + 500])
+            )
+        )
+        found |= {str(key): SubscriberId(number) for key, number in rows}
+    return found
+
+
+def _row(profile: Profile, secrets: Secrets, at: datetime) -> dict[str, object]:
+    return {
+        "address": str(profile.address), "address_key": profile.address.key,
+        "address_hash": secrets.address_hash(profile.address), "name": profile.name, "language": profile.language,
+        "time_zone": profile.time_zone, "country": profile.country, "phone": profile.phone,
+        "birth_date": profile.birth_date, "age_band": profile.age_band.value, "guardian_agreed": False,
+        "attributes": dict(profile.attributes or {}), "created_at": at,
+    }  # fmt: skip
+
+
+def _subscriber(row: SubscriberRow) -> Subscriber:
+    return Subscriber(
+        id=SubscriberId(row.id), address=try_address(row.address) if row.address else None, name=row.name,
+        language=row.language, time_zone=row.time_zone, country=row.country, phone=row.phone,
+        birth_date=row.birth_date, age_band=AgeBand(row.age_band), attributes=row.attributes,
+    )  # fmt: skip

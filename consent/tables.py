@@ -1,0 +1,120 @@
+"""The tables of consent. Mapped classes, no behaviour."""
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.db import Base, BigKey, Json, UtcDateTime, append_only
+
+
+class SubscriberRow(Base):
+    """A person; an erased one keeps the number and loses everything else."""
+
+    __tablename__ = "subscriber"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    #: the address as written, and the form that compares equal; both NULL after erasure
+    address: Mapped[str | None] = mapped_column(sa.String(320))
+    address_key: Mapped[str | None] = mapped_column(sa.String(320), unique=True)
+    #: keyed hash; joins to suppressions, which outlive the address
+    address_hash: Mapped[str | None] = mapped_column(sa.String(64), index=True)
+    name: Mapped[str] = mapped_column(sa.String(200), default="")
+    language: Mapped[str] = mapped_column(sa.String(35), default="")
+    time_zone: Mapped[str] = mapped_column(sa.String(64), default="")
+    country: Mapped[str] = mapped_column(sa.String(2), default="")
+    phone: Mapped[str] = mapped_column(sa.String(40), default="")
+    birth_date: Mapped[date | None] = mapped_column(sa.Date)
+    age_band: Mapped[str] = mapped_column(sa.String(10), default="unknown")
+    guardian_agreed: Mapped[bool] = mapped_column(sa.Boolean, default=False)
+    attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TopicRow(Base):
+    """A topic of promotions. The key never changes, and with it the List-Id (RFC 2919)."""
+
+    __tablename__ = "topic"
+
+    key: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    about: Mapped[str] = mapped_column(sa.Text, default="")
+    position: Mapped[int] = mapped_column(sa.Integer, default=0)
+
+
+class PolicyVersionRow(Base):
+    """A version of the privacy policy with its whole text (P15)."""
+
+    __tablename__ = "policy_version"
+
+    version: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    text: Mapped[str] = mapped_column(sa.Text)
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    effective_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WordingRow(Base):
+    """A wording that people were shown when they agreed, once each."""
+
+    __tablename__ = "wording"
+
+    sha256: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(sa.Text)
+
+
+class ConsentEventRow(Base):
+    """The ledger. Append only: the database itself refuses UPDATE and DELETE."""
+
+    __tablename__ = "consent_event"
+
+    seq: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
+    act: Mapped[str] = mapped_column(sa.String(20))
+    purpose: Mapped[str] = mapped_column(sa.String(20))
+    topics: Mapped[list[str]] = mapped_column(Json)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    door: Mapped[str] = mapped_column(sa.String(12))
+    proof: Mapped[str] = mapped_column(sa.String(16))
+    evidence: Mapped[dict[str, str]] = mapped_column(Json)
+    wording_sha256: Mapped[str] = mapped_column(sa.String(64), default="")
+    policy_version: Mapped[str] = mapped_column(sa.String(40), default="")
+    hash: Mapped[str] = mapped_column(sa.String(64))
+
+
+append_only(ConsentEventRow.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table
+
+
+class LedgerHeadRow(Base):
+    """The end of the chain: one row, whose lock gives each event its place."""
+
+    __tablename__ = "ledger_head"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigKey)
+    hash: Mapped[str] = mapped_column(sa.String(64))
+
+
+class StandingRow(Base):
+    """The fold of a person's events, kept beside them for the SELECT that campaigns join."""
+
+    __tablename__ = "standing"
+
+    purpose: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    topic: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), primary_key=True, index=True)
+    state: Mapped[str] = mapped_column(sa.String(10))
+
+
+class SuppressionRow(Base):
+    """An address that must not be mailed, as a keyed hash only; it outlives the person's erasure."""
+
+    __tablename__ = "suppression"
+
+    address_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    reason: Mapped[str] = mapped_column(sa.String(40))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
