@@ -1,0 +1,25 @@
+"""The tables of campaigns. Mapped classes, no behaviour."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.db import Base, BigKey, UtcDateTime
+
+
+class CampaignRow(Base):
+    """A promotion: what the mailing says, plus to whom it goes, when, and how far it is."""
+
+    __tablename__ = "campaign"
+
+    id: Mapped[int] = mapped_column(sa.ForeignKey("mailing.id"), BigKey, primary_key=True, autoincrement=False)
+    #: a description of the audience; "everybody" is everybody of the topic
+    segment: Mapped[str] = mapped_column(sa.Text, default="everybody")
+    state: Mapped[str] = mapped_column(sa.String(12), default="draft", index=True)
+    launch_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    time_zone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
+    snapshot: Mapped[int] = mapped_column(sa.Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

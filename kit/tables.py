@@ -1,0 +1,21 @@
+"""The tables of the ground floor. Mapped classes, no behaviour."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.db import Base, UtcDateTime
+
+
+class WorkerBeatRow(Base):
+    """A worker that is alive, or was: the row stays until none of its jobs is pending any more."""
+
+    __tablename__ = "worker_beat"
+
+    id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    host: Mapped[str] = mapped_column(sa.String(255))
+    pid: Mapped[int] = mapped_column(sa.Integer)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: by the database's clock, not the host's
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

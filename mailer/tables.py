@@ -1,0 +1,86 @@
+"""The tables of what goes out. Mapped classes, no behaviour."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.db import Base, BigKey, Json, UtcDateTime
+
+
+class MailingRow(Base):
+    """One letter to many: its content, its topic, and whether it may go out at this moment."""
+
+    __tablename__ = "mailing"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    topic: Mapped[str] = mapped_column(sa.ForeignKey("topic.key"))
+    subject: Mapped[str] = mapped_column(sa.Text)
+    text: Mapped[str] = mapped_column(sa.Text, default="")
+    html: Mapped[str] = mapped_column(sa.Text, default="")
+    template: Mapped[str] = mapped_column(sa.String(100), default="")
+    #: "draft", "open" (slices may be claimed), "held" (paused), "closed" (cancelled or done)
+    gate: Mapped[str] = mapped_column(sa.String(10), default="draft")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DeliveryRow(Base):
+    """One letter to one person. The pair is unique: nobody gets a campaign twice (promise 3)."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        sa.UniqueConstraint("mailing_id", "subscriber_id"),
+        sa.Index("ix_delivery_work", "mailing_id", "state", "id"),
+        sa.Index("ix_delivery_worker", "worker", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    mailing_id: Mapped[int] = mapped_column(sa.ForeignKey("mailing.id"))
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
+    #: "waiting", "claimed", "sent", "failed", "skipped", "unknown"
+    state: Mapped[str] = mapped_column(sa.String(8), default="waiting")
+    reason: Mapped[str] = mapped_column(sa.String(20), default="")
+    #: who works on it, and the token that fences the result
+    worker: Mapped[str] = mapped_column(sa.String(80), default="")
+    claim: Mapped[str] = mapped_column(sa.String(32), default="")
+    attempt: Mapped[int] = mapped_column(sa.Integer, default=0)
+    first_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    code: Mapped[int] = mapped_column(sa.Integer, default=0)
+    enhanced: Mapped[str] = mapped_column(sa.String(12), default="")
+    response: Mapped[str] = mapped_column(sa.String(500), default="")
+
+
+class OutboxRow(Base):
+    """One letter to one person outside any campaign: a receipt, a question, a customer's own letter handed on.
+
+    It is written in the transaction of the decision that calls for it and sent afterwards. What is personal in it
+    (address, raw letter) is emptied once it was sent; the keyed hash stays, for the rule of one a week.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        sa.Index("ix_outbox_work", "state", "next_at"),
+        sa.Index("ix_outbox_recent", "address_hash", "kind", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    address: Mapped[str] = mapped_column(sa.String(320))
+    address_hash: Mapped[str] = mapped_column(sa.String(64))
+    subscriber_id: Mapped[int | None] = mapped_column(sa.ForeignKey("subscriber.id"))
+    mailing_id: Mapped[int | None] = mapped_column(sa.ForeignKey("mailing.id"))
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    raw: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: "waiting", "claimed", "sent", "failed", "unknown"
+    state: Mapped[str] = mapped_column(sa.String(8), default="waiting")
+    worker: Mapped[str] = mapped_column(sa.String(80), default="")
+    claim: Mapped[str] = mapped_column(sa.String(32), default="")
+    attempt: Mapped[int] = mapped_column(sa.Integer, default=0)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    response: Mapped[str] = mapped_column(sa.String(500), default="")
