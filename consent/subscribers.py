@@ -46,12 +46,12 @@ async def add(
 ) -> dict[str, SubscriberId]:
     """Add those who are new and leave the others as they are; return the number of each by address key."""
     wanted = {profile.address.key: profile for profile in profiles}
-    known = await _numbers(session, list(wanted))
+    known = await numbers(session, list(wanted))
     new = [_row(profile, secrets, at) for key, profile in wanted.items() if key not in known]
     if new:
         statement = insert(session, SubscriberRow).on_conflict_do_nothing(index_elements=["address_key"])
         await session.execute(statement, new)
-        known |= await _numbers(session, [str(row["address_key"]) for row in new])
+        known |= await numbers(session, [str(row["address_key"]) for row in new])
     return known
 
 
@@ -61,7 +61,8 @@ async def is_suppressed(session: AsyncSession, address_hash: str) -> str:
     return row.reason if row is not None and row.lifted_at is None else ""
 
 
-async def _numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, SubscriberId]:
+async def numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, SubscriberId]:
+    """Return the numbers of those who are known, by address key."""
     found: dict[str, SubscriberId] = {}
     for start in range(0, len(keys), 500):  # SQLite bounds the parameters of one statement
         rows = await session.execute(
