@@ -13,7 +13,7 @@ class CampaignRow(Base):
 
     __tablename__ = "campaign"
 
-    id: Mapped[int] = mapped_column(sa.ForeignKey("mailing.id"), BigKey, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigKey, sa.ForeignKey("mailing.id"), primary_key=True, autoincrement=False)
     #: a description of the audience; "everybody" is everybody of the topic
     segment: Mapped[str] = mapped_column(sa.Text, default="everybody")
     state: Mapped[str] = mapped_column(sa.String(12), default="draft", index=True)
