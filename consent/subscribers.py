@@ -55,7 +55,7 @@ async def add(
     return known
 
 
-async def is_suppressed(session: AsyncSession, address_hash: str) -> str:
+async def suppression(session: AsyncSession, address_hash: str) -> str:
     """Return the reason for which an address is suppressed, or an empty text."""
     row = await session.get(SuppressionRow, address_hash)
     return row.reason if row is not None and row.lifted_at is None else ""

@@ -166,11 +166,8 @@ def test_public_functions_and_classes_have_docstrings() -> None:
     found = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
-        and not ast.get_docstring(node)
-        and not _is_nested(tree, node)
+        for node in _public(tree.body)
+        if not ast.get_docstring(node)
     ]
     assert found == []
 
@@ -181,11 +178,9 @@ def test_no_room_of_leftovers() -> None:
     assert [path for path, _ in sources() if forbidden & set(Path(path).with_suffix("").parts)] == []
 
 
-def _is_nested(tree: ast.Module, wanted: ast.AST) -> bool:
-    return any(
-        wanted is child
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for child in ast.walk(node)
-        if child is not node
-    )
+def _public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node.body)
