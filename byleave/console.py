@@ -18,8 +18,8 @@ from kit.errors import ByleaveError
 
 DONE_IN_PART = 3
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say_json(value: Any) -> None:

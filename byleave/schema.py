@@ -1,15 +1,15 @@
 """The schema of the database: made, brought up to date, checked. Alembic is used here and in ``migrations/`` only."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from kit.db import Base, sync_url
 from kit.errors import Permanent
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
@@ -23,6 +23,8 @@ def upgrade(url: str) -> str:
 
     Old workers may go on while a ``pre`` migration runs; ``post`` migrations wait until the new code runs everywhere.
     """
+    from alembic import command  # slow to import, and most commands need no migration
+
     engine = _engine(url)
     try:
         with engine.begin() as connection:
@@ -39,27 +41,30 @@ def present(url: str) -> str | None:
     engine = _engine(url)
     try:
         with engine.connect() as connection:
-            version = MigrationContext.configure(connection).get_current_revision()
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            version: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     finally:
         engine.dispose()
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if version is not None and version not in known:
+    if version is not None and version not in _versions():
         raise SchemaTooNew
     return version
 
 
 def newest() -> str:
     """Return the version that this code wants."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return _versions()[-1]
 
 
 def write_migration(url: str, name: str) -> None:
     """Write a migration from the difference between the database and the tables; for developers."""
+    from alembic import command
+
     engine = _engine(url)
     with engine.begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        number = len(list((MIGRATIONS / "versions").glob("[0-9]*.py"))) + 1
+        number = len(_versions()) + 1
         command.revision(config, message=name, autogenerate=True, rev_id=f"{number:04}")
     engine.dispose()
 
@@ -82,7 +87,14 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
-def _config() -> Config:
+def _versions() -> list[str]:
+    """Return the versions in their order: the numbers that the files of ``migrations/versions`` begin with."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")

@@ -1,0 +1,87 @@
+"""The only place where real things are joined: settings in, an engine of working parts out. No globals, no magic.
+
+``open_ground`` is what every command needs (settings, secrets, database); ``assemble`` adds the parts that run.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from byleave import schema
+from consent import policy
+from consent.policy import TopicValue
+from kit.clock import Clock, utc_now
+from kit.config import CHECKOUT, Settings
+from kit.db import Database
+from kit.errors import InvalidSettings
+from kit.secrets import Secrets, load_or_make_secrets
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every command stands on."""
+
+    settings: Settings
+    secrets: Secrets
+    database: Database
+    clock: Clock = utc_now
+
+
+def prepare(settings: Settings, *, always: bool = False) -> bool:
+    """Make sure that the database is of this version; return whether anything was made.
+
+    The embedded set-up makes itself at first use. A shared PostgreSQL is only touched by ``byleave init``.
+    """
+    present = schema.present(settings.database_url)
+    if present == schema.newest() and not always:
+        return False
+    if not always and not settings.database_url.startswith("sqlite"):
+        state = "empty" if present is None else f"of version {present}, this program wants {schema.newest()}"
+        raise InvalidSettings(f"the database is {state}; run 'byleave init' once")
+    settings.var_folder.mkdir(parents=True, exist_ok=True)
+    schema.upgrade(settings.database_url)
+    return True
+
+
+@asynccontextmanager
+async def open_ground(settings: Settings, *, initialise: bool = False) -> AsyncIterator[Ground]:
+    """Open the database, making what is missing, and close it at the end."""
+    made = prepare(settings, always=initialise)
+    secrets = load_or_make_secrets(settings.var_folder / "secrets.json")
+    database = Database(settings.database_url, pool_size=settings.database.pool_size)
+    ground = Ground(settings, secrets, database)
+    try:
+        if made or initialise or await _topics_differ(ground):
+            await keep_foundations(ground)
+        yield ground
+    finally:
+        await database.close()
+
+
+async def keep_foundations(ground: Ground) -> None:
+    """Write topics and the policy's text from the settings into the database, where consents name them."""
+    version = ground.settings.consent.default_policy_version
+    file = CHECKOUT / "templates" / "policy" / f"{version}.txt"
+    if not file.is_file():
+        raise InvalidSettings(f"the text of policy version {version} is missing; write it to templates/policy/")
+    effective_at = datetime.now(UTC)
+    async with ground.database.transaction() as session:
+        await policy.keep_topics(session, _topics(ground.settings))
+        await policy.keep_policy(session, version, file.read_text("utf-8"), effective_at=effective_at)
+
+
+async def _topics_differ(ground: Ground) -> bool:
+    async with ground.database.reading() as session:
+        kept = {topic.key: topic for topic in await policy.all_topics(session)}
+    return any(kept.get(topic.key) != topic for topic in _topics(ground.settings))
+
+
+def _topics(settings: Settings) -> list[TopicValue]:
+    return [TopicValue(topic.key, topic.name, topic.about) for topic in settings.topics]
+
+
+def keys_folder(settings: Settings) -> Path:
+    """Return the folder of the DKIM keys."""
+    return settings.var_folder / "keys"
