@@ -1,0 +1,228 @@
+"""Recognises how mail programs introduce a quoted mail: four questions about a line, in every language we know of.
+
+Attribution lines ("On … wrote:"), header blocks (From/Sent/To/Subject), and separators ("-----Original Message-----");
+the words are in `inbound.attribution_words`. It knows nothing of whole mails: `inbound.replies` decides where a border
+lies. All expressions are linear: no quantifier stands inside another.
+"""
+
+import re
+from collections.abc import Sequence
+
+from inbound.attribution_words import DAYS, FORWARDED, LABELS, OPENERS, ORIGINAL, WROTE
+
+
+def _casefolded(words: str) -> tuple[str, ...]:
+    return tuple({word.strip().casefold(): None for word in words.split("|")})
+
+
+_LABEL_KIND = {
+    label.rstrip(":"): kind for kind in ("cc", "subject", "to", "sent", "from") for label in _casefolded(LABELS[kind])
+}
+_LONGEST_LABEL = max(map(len, _LABEL_KIND))
+_SEPARATORS = {
+    **dict.fromkeys(_casefolded(FORWARDED), "forwarded message"),
+    **dict.fromkeys(_casefolded(ORIGINAL), "original message line"),
+}
+_LANGUAGE_OF = {verb.casefold().rstrip(":"): lang for lang, verbs in reversed(WROTE.items()) for verb in verbs}
+#: Longest first, so that the whole of a phrase counts; scripts without spaces need no word borders.
+_VERB = re.compile(
+    "|".join(
+        rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u0590" else re.escape(verb)
+        for verb in sorted(_LANGUAGE_OF, key=len, reverse=True)
+    )
+)
+_TO_US = re.compile(
+    r"(?<!\w)(?:you|i|we|sie|ihr|vous|j'ai|usted|ustedes|você|voi|lei|jullie|je|u|ich|wir|вы|ви|я|siz)\s+"
+    r"(?:wrote|sent|writes|haben|habt|schrieb\w{0,3}|a[iv]\w{0,3}|escribi\w{0,4}|escreve\w{0,2}|"
+    r"scriv\w{0,4}|schreef|напис\w{0,4}|пис\w{0,4})(?!\w)"
+)
+_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:@]@[\w-]")
+_CLOCK = re.compile(r"\d{1,2}[:.h：]\d{2}(?!\d)|\d{1,2}\s?(?:am|pm|uhr)\b|[시時时点]\s?\d{1,2}")
+_DAY = re.compile(
+    r"\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}|(?<!\d)(?:19|20)\d{2}(?!\d)|\d[年년]|"
+    r"\d{1,2}[.-]?\s\w{3,12}\.?[,\s]|\d\d \d\d \d{4}"
+)
+_STARTS = frozenset(f"{OPENERS} {DAYS}".split())
+_WORD = re.compile(r"\w+")
+_DASHES = "-–—_=*~ \t"
+_COLON = (":", "：", ":-")
+#: More is a paragraph somebody typed, not an attribution.
+_LONGEST = 320
+#: An attribution is wrapped over at most this many lines.
+_MOST_LINES = 5
+
+
+def has_address(text: str) -> bool:
+    """Say whether a mail address stands in a text."""
+    return _ADDRESS.search(text) is not None
+
+
+def _dated(text: str) -> bool:
+    return _CLOCK.search(text) is not None or _DAY.search(text) is not None
+
+
+def _opens(text: str) -> bool:
+    """Say whether a line starts as attributions do: with a digit, an opening word or the name of a day."""
+    first = _WORD.search(text[:40])
+    return first is not None and (first.group()[0].isdigit() or first.group() in _STARTS)
+
+
+def _language(text: str, *, quoted_next: bool) -> str | None:
+    """Return the language of a text that is an attribution ("" where no verb tells it), else None."""
+    if not text or len(text) > _LONGEST:
+        return None
+    bare = text.rstrip(_DASHES)
+    dashed = len(text) - len(bare) >= 2 and text[:2] in {"--", "––", "__"}
+    colon = bare.endswith(_COLON)
+    verb = _VERB.search(bare)
+    if not (colon or verb):
+        return (
+            "" if quoted_next and _dated(text) and bare.endswith(">") and has_address(text) and _opens(text) else None
+        )
+    language = _LANGUAGE_OF[verb.group()] if verb else ""
+    if dashed and verb:
+        return language
+    address, dated = has_address(bare), _dated(bare)
+    ends_with_address = (address and bare.rstrip(":： -").endswith((">", ")", "]"))) or bool(
+        re.search(r"@[\w.-]+\W{0,3}$", bare)
+    )
+    if verb and _TO_US.search(text) and not (address or quoted_next):
+        return None
+    if verb and not colon:
+        late = verb.end() >= len(bare) - 12
+        return language if late and dated and (address or quoted_next or _opens(bare)) and len(bare) < 200 else None
+    if verb and (address or dated):
+        late = verb.end() >= len(bare) - 12 or ends_with_address or not bare[verb.end() :].strip(" :").count(" ") > 6
+        return language if late and (address or quoted_next or _opens(bare)) else None
+    if quoted_next and (verb or address or dated) and len(bare) < 200:
+        return language
+    return "" if address and dated and ends_with_address and _opens(bare) and len(bare) < 220 else None
+
+
+def attribution(lines: Sequence[str], end: int, floor: int, *, quoted_next: bool) -> tuple[int, str] | None:
+    """Return the first line and the language of an attribution whose last line is ``end``.
+
+    ``lines`` are cleaned and without case; nothing above ``floor`` is looked at. The shortest stretch that reads as
+    an attribution is taken, then lengthened upwards over the lines that are plainly its beginning. None for
+    everything a person may have typed.
+    """
+    last = lines[end].rstrip(_DASHES)
+    if not last or not (last.endswith((*_COLON, ">")) or _VERB.search(last[-60:])):
+        return None
+    joined = ""
+    start = end
+    language: str | None = None
+    for start in range(end, max(floor, end - _MOST_LINES) - 1, -1):
+        if not lines[start]:
+            if start < end and start > floor and _opens(lines[start - 1]) and joined.startswith(("<", "mailto")):
+                continue
+            return None
+        joined = f"{lines[start]} {joined}".strip()
+        language = _language(joined, quoted_next=quoted_next)
+        if language is not None:
+            break
+    if language is None:
+        return None
+    return _lengthened(lines, start, max(floor, end - _MOST_LINES)), language
+
+
+def _lengthened(lines: Sequence[str], start: int, floor: int) -> int:
+    """Move the start of an attribution up over a beginning that was wrapped off."""
+    for above in range(start - 1, floor - 1, -1):
+        line = lines[above]
+        if not line and above > floor and lines[start].startswith(("<", "mailto")):
+            continue
+        whole = _opens(lines[start]) and _DAY.search(lines[start])
+        if not line or len(line) > 160 or whole or line.endswith((".", "!", "?", "。", ":")):
+            break
+        if not (_dated(line) and (_opens(line) or line.endswith(("<", "(", ",")) or has_address(line))):
+            continue_up = above > floor and line.endswith("<")
+            if not continue_up:
+                break
+        start = above
+    return start
+
+
+def split_attribution(line: str) -> int | None:
+    """Return where an English attribution begins that shares its line with typed text ("Yes. On Wed, Apr 4, 2012 … wrote:")."""
+    found = _SHARED.search(line)
+    return found.start() if found and found.start() > 0 else None
+
+
+_SHARED = re.compile(r"(?<=\S)[ \t]?-{0,10} ?(?<![^\W\d_])On (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}, ")
+
+
+def header_kind(line: str) -> tuple[str, str] | None:
+    """Return what a line "Label: value" stands for (from, sent, to, subject, cc) and its value; the line is cleaned and without case."""
+    head, colon, value = line[: _LONGEST_LABEL + 4].partition(":")
+    if not colon:
+        head, colon, _value = line[: _LONGEST_LABEL + 4].partition("：")
+    if not colon:
+        return None
+    kind = _LABEL_KIND.get(head.strip("* \t_"))
+    return (kind, line[len(head) + 1 :].strip("* \t")) if kind else None
+
+
+def header_block(lines: Sequence[str], start: int) -> int | None:
+    """Return the line after the block of From/Sent/To/Subject that begins at ``start``, or None where none does.
+
+    Two lines must agree at the least, one of them a sender with an address or a date; a person's "To: whom it may
+    concern" is none.
+    """
+    first = header_kind(lines[start])
+    if first is None or first[0] not in {"from", "sent", "to", "subject"}:
+        return None
+    if _on_one_line(lines[start]):
+        return start + 1
+    kinds: set[str] = set()
+    proof = False
+    at, strangers = start, 0
+    while at < len(lines) and at < start + 24 and strangers <= 2:
+        line = lines[at]
+        found = header_kind(line) if line else None
+        if found:
+            kinds.add(found[0])
+            proof = proof or has_address(found[1]) or (found[0] == "sent" and _dated(found[1]))
+            strangers = 0
+        elif (
+            not line
+            and at + 1 < len(lines)
+            and not (at + 1 < len(lines) and lines[at + 1] and header_kind(lines[at + 1]))
+        ):
+            break
+        elif line:
+            proof = proof or has_address(line)
+            strangers += 1
+        at += 1
+    enough = (len(kinds - {"cc"}) >= 3) or (proof and len(kinds) >= 2 and bool(kinds & {"from", "sent"}))
+    return at if enough else None
+
+
+def _on_one_line(line: str) -> bool:
+    """Say whether a whole header block was run together into one line."""
+    if len(line) > 1000 or line.count(":") + line.count("：") < 3:
+        return False
+    kinds = {
+        _LABEL_KIND[word.strip("*")]
+        for word in re.findall(r"(\S{1,30})[ \t]?[:：]", line)
+        if word.strip("*") in _LABEL_KIND
+    }
+    return len(kinds - {"cc"}) >= 3 and has_address(line)
+
+
+def separator(line: str, *, bare: bool = False) -> str | None:
+    """Return which mark a line like "-----Original Message-----" is, or None; the line is cleaned and without case.
+
+    Without its dashes such a line counts only where ``bare`` says that a header block follows, or as "Begin forwarded
+    message:".
+    """
+    if len(line) > 120:
+        return None
+    words = line.strip(_DASHES)
+    mark = _SEPARATORS.get(words.rstrip(":： ").strip(_DASHES))
+    if mark is None or bare or line[:2] in _RULES:
+        return mark
+    return mark if mark == "forwarded message" and words.endswith((":", "：")) and " " in words else None
+
+
+_RULES = frozenset({"--", "––", "——", "__", "==", "**", "- ", "—", "─ ", "──"})

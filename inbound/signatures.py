@@ -1,0 +1,249 @@
+"""Finds what stands round a person's words and was typed by nobody: signatures, device lines, disclaimers, banners, list footers.
+
+It works on the lines that are left once quotes and our own words are out, and never on their order. A greeting and a
+name under it stay: they do no harm and are often part of the sentence. All expressions are linear.
+"""
+
+import re
+from collections.abc import Sequence
+
+#: "Sent from my iPhone" and its like: the beginning of the line, without case.
+_SENT_FROM = re.compile(
+    r"(?:sent (?:from|via|with|by|using)|get outlook for|download outlook|gesendet (?:von|mit|über|vom)|"
+    r"von meinem? .{1,40} gesendet|diese nachricht wurde von|"
+    r"holen sie sich outlook|outlook für|envoyé (?:de|depuis|à partir|avec|par)|télécharger outlook|"
+    r"obtenez outlook|enviado (?:desde|do|de|a partir|pelo|com|por|via)|obtener outlook|"
+    r"obter o? ?outlook|baixe o outlook|inviato (?:da|dal|con|tramite)|ottieni outlook|scarica outlook|"
+    r"verzonden (?:vanaf|met|via|vanuit)|verstuurd (?:vanaf|met|via)|outlook voor|"
+    r"download outlook|gestuur (?:van|vanaf)|sendt fra|hent outlook|få outlook|skickat från|"
+    r"skickades från|hämta outlook|lähetetty |hanki outlook|wysłan[eo] z|wysłano z|pobierz|"
+    r"odesláno z|odoslané z|stáhnout outlook|отправлено (?:с|из|от)|скачать outlook|надіслано (?:з|із|"
+    r"через)|изпратено от|послато са|poslano (?:s|z|iz)|poslato sa|"
+    r"küldve |az iphone-omról|elküldve |trimis (?:de|din|de pe)|στάλθηκε από|εστάλη από|(?:iphone|ipad|"
+    r"samsung|android|galaxy).{0,30} (?:cihazımdan|gönderildi)|"
+    r"gönderen: |أرسلت من|تم الإرسال من|مرسل من|أُرسلت من|ارسال شده از|فرستاده شده از|נשלח מ|נשלח מה|"
+    r"मेरे .{1,30} से भेजा|आईफ़ोन से भेजा|আমার .{1,30} থেকে পাঠানো|"
+    r"ส่งจาก|gửi từ|được gửi từ|đã gửi từ|dikirim dari|dihantar dari|ipinadala (?:mula|mula sa)|"
+    r"imetumwa (?:kutoka|kwa)|enviat (?:des|amb)|"
+    r"iphoneから送信|ipadから送信|私の.{1,20}から送信|.{1,20}から送信|从我的.{1,20}发送|发自我的|发自|"
+    r"從我的.{1,20}傳送|從我的.{1,20}寄出|寄自|傳送自|나의 .{1,20}에서 보냄|내 .{1,20}에서 보냄|"
+    r".{1,20}에서 보냄|yahoo mail (?:for|on|für|pour|per|para)|mobil gesendet|-- ?\n?sent from|"
+    r"von unterwegs|von meinem (?:iphone|ipad|handy|smartphone)|from my (?:iphone|ipad|phone))"
+)
+_DEVICE = re.compile(
+    r"iphone|ipad|android|samsung|galaxy|outlook|blackberry|windows|mobile|handy|smartphone|téléphone|"
+    r"tablet|huawei|xiaomi|yahoo|mail|phone|"
+    r"tel[eé]fono|celular|app|nokia|pixel|oneplus|oppo|redmi|sparrow|spark|typeapp|acompli|wiko|айфон|"
+    r"телефон|手机|手機|ios|device|gerät|dispositiv|"
+    r"آيفون|הטלפון|protonmail|proton|gmx|web\.de|hey|superhuman|thunderbird|\bmy \w"
+)
+#: A line of this kind ends what was typed wherever it stands.
+_MACHINE_LINE = re.compile(
+    r"virus-free\.|virenfrei\.|garanti sans virus|libre de virus|privo di virus|virusvrij\.|"
+    r"this e-?mail (?:has been|was) (?:checked|scanned) (?:for|by)|"
+    r"scanned by \w+ (?:anti|mail)|diese e-?mail wurde (?:von|auf) .{0,40}(?:viren|avast|geprüft)|"
+    r"checked by avg|no virus found in this|bcc?: spam_|"
+    r"please consider the environment before|think before (?:you )?print|think before printing|"
+    r"bitte (?:denken|prüfen) sie .{0,30}(?:umwelt|drucken|ausdruck)|"
+    r"avant d'imprimer|antes de imprimir|prima di stampare|denk aan het milieu|"
+    r"you received this message because you are subscribed to the google group|"
+    r"to unsubscribe from this group|to unsubscribe, e-?mail:|list-unsubscribe:|to post to this group"
+)
+#: What confidentiality notices say; two points for what hardly anybody types, one for what a person may.
+_NOTICE = (
+    (
+        3,
+        re.compile(
+            r"confidentiality notice|^disclaimer\b|legal notice:|vertraulichkeitshinweis|haftungsausschluss|"
+            r"avis de confidentialité|aviso (?:legal|de confidencialidad)|"
+            r"aviso de confidencialidade|avviso di riservatezza|this (?:e-?mail|message|"
+            r"communication)(?:,? (?:and|including) (?:any|all|its))? .{0,30}"
+            r"(?:is|are|may be|contains|may contain) .{0,30}(?:confidential|privileged)|diese (?:e-?mail|"
+            r"nachricht) .{0,60}(?:vertraulich|bestimmt)|"
+            r"ce (?:message|courriel|mail) .{0,80}(?:confidentiel|destinataire)|este (?:mensaje|correo|"
+            r"e-?mail) .{0,80}(?:confidencial|destinatario)|"
+            r"esta mensagem .{0,80}(?:confidencia|destinat)|questo messaggio .{0,80}(?:riservat|confidenzial)|"
+            r"le informazioni contenute in quest|"
+            r"dit bericht .{0,60}(?:vertrouwelijk|bestemd)|deze e-?mail .{0,60}(?:vertrouwelijk|bestemd)|"
+            r"(?:настоящее|данное|это) (?:сообщение|письмо) .{0,80}конфиденциал|"
+            r"本(?:邮件|郵件|メール|電子郵件).{0,40}(?:保密|机密|機密)|ta wiadomość .{0,60}poufn|"
+            r"tento e-?mail .{0,60}důvěrn|bu e-?posta .{0,60}gizli"
+        ),
+    ),
+    (
+        2,
+        re.compile(
+            r"intended recipient|solely for the|intended (?:only|solely)|unauthori[sz]ed (?:use|disclosure|"
+            r"copying)|bestimmungsgemäß|rechtmäßige empfänger"
+        ),
+    ),
+    (
+        1,
+        re.compile(
+            r"confidential|privileged|vertraulich|confidentiel|confidencial|riservat|vertrouwelijk|poufn|důvěrn|"
+            r"конфиденциал|bizalmas|confidențial|gizli|機密|保密|기밀|luottamuksell|fortrolig|konfidentiell"
+        ),
+    ),
+    (
+        1,
+        re.compile(
+            r"(?:received|receive) (?:it|this).{0,30} (?:in error|by mistake)|irrtümlich|par erreur|por error|"
+            r"por engano|per errore|abusievelijk|omyłk|omylem|по ошибке|errore|vid misstag|ved en feil|tévedés|"
+            r"eroare|yanlışlıkla"
+        ),
+    ),
+    (
+        1,
+        re.compile(
+            r"notify the sender|inform the sender|delete (?:it|this|the) |absender|expéditeur|remitente|remetente|"
+            r"mittente|afzender|nadawc|odesílatel|отправител|avsändar|avsender"
+        ),
+    ),
+    (
+        1,
+        re.compile(
+            r"any attachments?|anlagen|anhänge|pièces jointes|archivos adjuntos|anexos|allegati|bijlage|załącznik|"
+            r"přílo|вложени"
+        ),
+    ),
+)
+_BANNER = re.compile(
+    r"^\W{0,6}(?:external|extern|externe|externo|esterno|ext)\s?(?:e-?mail|mail|sender|message|absender|"
+    r"nachricht)?\s?[\])*:!]|"
+    r"originated (?:from )?outside|from outside (?:of )?(?:the|your|our)|external (?:e-?mail|sender|"
+    r"message|source)|sender is external|outside of (?:the|your) organi[sz]ation|"
+    r"you don't often (?:get|receive) e?-?mail from|learn why this is important|do not click (?:on )?(?:any )?links|"
+    r"externe[rn]? (?:e-?mail|absender|nachricht)|(?:e-?mail|nachricht) (?:stammt|kommt) von (?:außerhalb|"
+    r"extern)|von außerhalb (?:der|unserer|ihrer)|sie erhalten nicht (?:oft|häufig) e-?mail|"
+    r"(?:courriel|e-?mail|message|expéditeur) externe|provient de l'extérieur|vous n'obtenez pas souvent|"
+    r"(?:correo|mensaje|remitente) externo|fuera de (?:la|su|nuestra) organización|no suele recibir correo|"
+    r"(?:e-?mail|mensagem|remetente) extern[oa]|fora da (?:sua )?organização|(?:mittente|messaggio|"
+    r"e-?mail) esterno|esterno all'organizzazione|al di fuori dell|"
+    r"(?:externe|extern) (?:e-?mail|afzender|bericht)|van buiten (?:de|uw|onze) organisatie|"
+    r"ekstern (?:e-?mail|e-?post|avsender|afsender)|extern (?:avsändare|e-?post)|"
+    r"utenfor organisasjonen|uden for organisationen|utanför organisationen|ulkopuoli\w{0,4} (?:lähettäj|"
+    r"sähköposti)|organisaation ulkopuol|"
+    r"wiadomość zewnętrzna|spoza organizacji|externí (?:e-?mail|odesílatel)|mimo (?:vaši )?organizac|"
+    r"внешн\w{1,3} (?:отправител|письм|почт)|извне (?:вашей )?организац|зовнішн\w{1,3} (?:лист|"
+    r"відправник)|"
+    r"külső (?:feladó|e-?mail)|expeditor extern|din afara organizației|εξωτερικ\w{1,4} (?:αποστολ|μήνυμα)|"
+    r"harici (?:e-?posta|gönderen)|kuruluş dışından|"
+    r"بريد خارجي|من خارج (?:المؤسسة|المنظمة)|דוא\"ל חיצוני|מחוץ לארגון|外部(?:メール|邮件|郵件|發件人|"
+    r"发件人|送信者)|組織外|组织外部|来自外部|외부 (?:메일|발신)|조직 외부"
+)
+_BANNER_HEAD = re.compile(
+    r"^\W{0,6}(?:caution|warning|notice|achtung|vorsicht|warnung|hinweis|attention|avertissement|atención|"
+    r"precaución|advertencia|atenção|cuidado|attenzione|let op|waarschuwing|varning|advarsel|varoitus|"
+    r"uwaga|upozornění|внимание|осторожно|увага|figyelem|atenție|προσοχή|dikkat|تحذير|注意|警告|"
+    r"주의)\s?[\]:!]"
+)
+_LIST_FOOTER = re.compile(
+    r"mailing list|mailman/listinfo|mailinglist|liste de diffusion|lista de correo|google groups|"
+    r"groups\.google|listserv|lists\."
+)
+_FAREWELL = re.compile(
+    r"^\W{0,3}(?:(?:best|kind|warm|many|with)? ?(?:kind )?regards|sincerely|yours|cheers|best|thanks|"
+    r"thank you|mit freundlichen grüßen|freundliche grüße|viele grüße|"
+    r"beste grüße|liebe grüße|mfg|vg|lg|cordialement|bien à vous|salutations|saludos|un saludo|"
+    r"atentamente|atenciosamente|cumprimentos|abraços|cordiali saluti|distinti saluti|"
+    r"saluti|met vriendelijke groet(?:en)?|groeten|mvg|med vänlig hälsning|med venlig hilsen|"
+    r"vennlig hilsen|hälsningar|hilsen|terveisin|ystävällisin terveisin|pozdrawiam|"
+    r"z poważaniem|s pozdravem|с уважением|з повагою|поздрави|üdvözlettel|cu stimă|με εκτίμηση|"
+    r"saygılarımla|مع تحياتي|בברכה|敬具|此致|此致敬礼)\W{0,3}$"
+)
+_CONTACT = re.compile(
+    r"(?:^|[|•·\s])(?:t|tel|tél|telefon|telephone|phone|fon|mob|mobile|mobil|m|p|f|fax|direct|cell|тел|"
+    r"電話|电话|전화)\.?\s?[:.]?\s?[+(]?\d[\d\s()/.-]{5,25}(?:\D|$)|"
+    r"\b(?:gmbh|handelsregister|amtsgericht|geschäftsführer|hrb \d|ust-?id|vat (?:no|reg)|"
+    r"registered (?:in|office)|company (?:no|number|registration)|siret|r\.?c\.?s\.? )\b|"
+    r"^\W{0,3}(?:www\.|https?://)\S{3,200}$|\s\|\s.{0,60}\S@\S|^\W{0,3}(?:e-?mail|mail|web|e): ?\S{3,100}$"
+)
+#: A signature under a bare "--" longer than this is rather a text under a rule.
+_MOST_LINES = 18
+_DELIMITERS = frozenset({"--", "-- ", "—", "––", "__", "- --"})
+
+
+def machine_lines_above(lines: Sequence[str]) -> int:
+    """Return how many lines at the top a mail gateway put there ("[EXTERNAL] …", "CAUTION: this email originated …")."""
+    end = 0
+    at = 0
+    while at < len(lines) and at < 12:
+        if not lines[at]:
+            at += 1
+            continue
+        paragraph = at
+        while paragraph < len(lines) and lines[paragraph] and paragraph - at < 6:
+            paragraph += 1
+        first = lines[at]
+        text = " ".join(lines[at:paragraph])[:800]
+        if not _BANNER.search(text):
+            break
+        if _BANNER_HEAD.search(first) or len(text) > 90:
+            at = end = (
+                paragraph if _BANNER.search(" ".join(lines[at + 1 : paragraph])) or paragraph == at + 1 else at + 1
+            )
+        elif _BANNER.search(first):
+            at = end = at + 1
+        else:
+            break
+    return end
+
+
+def device_line(line: str) -> bool:
+    """Say whether a line is the advertisement of a device or a mail program; the line is without case."""
+    return len(line) < 140 and _SENT_FROM.match(line.lstrip("*_<[( ")) is not None and _DEVICE.search(line) is not None
+
+
+def signature_start(lines: Sequence[str]) -> tuple[int, str] | None:
+    """Return where the signature of a stretch of typed lines begins and what gave it away; the lines are cleaned and without case."""
+    best: tuple[int, str] | None = None
+    for at, line in enumerate(lines):
+        if not line:
+            continue
+        mark = _mark_at(lines, at, line)
+        if mark:
+            best = (at, mark)
+            break
+    return best
+
+
+def _mark_at(lines: Sequence[str], at: int, line: str) -> str:
+    if line in _DELIMITERS:
+        rest = [other for other in lines[at + 1 :] if other]
+        if len(rest) <= _MOST_LINES or _notice(lines, at + 1):
+            return "signature delimiter"
+        return ""
+    if (
+        line[0] in "_-=*"
+        and not line.strip("_-=* ")
+        and any(_LIST_FOOTER.search(other) for other in lines[at + 1 : at + 4])
+    ):
+        return "mailing list footer"
+    if _MACHINE_LINE.search(line):
+        return "machine line"
+    if (at == 0 or not lines[at - 1] or not lines[at - 1].strip("_-=* ")) and _notice(lines, at):
+        return "confidentiality notice"
+    if _CONTACT.search(line) and _after_farewell(lines, at):
+        return "contact lines"
+    return ""
+
+
+def _notice(lines: Sequence[str], start: int) -> bool:
+    """Say whether the paragraph that starts at a line is a confidentiality notice."""
+    while start < len(lines) and not lines[start].strip("_-=* "):
+        start += 1
+    text = " ".join(_paragraph(lines, start))[:1500]
+    return len(text) > 40 and sum(points for points, words in _NOTICE if words.search(text)) >= 3
+
+
+def _paragraph(lines: Sequence[str], start: int) -> list[str]:
+    found: list[str] = []
+    for line in lines[start : start + 20]:
+        if not line:
+            break
+        found.append(line)
+    return found
+
+
+def _after_farewell(lines: Sequence[str], at: int) -> bool:
+    return any(_FAREWELL.match(line) for line in lines[max(0, at - 6) : at])
