@@ -45,6 +45,7 @@ _DAY = re.compile(
 _STARTS = frozenset(f"{OPENERS} {DAYS}".split())
 _WORD = re.compile(r"\w+")
 _DASHES = "-–—_=*~ \t"
+_ANY_COLON = re.compile("[:：]")
 _COLON = (":", "：", ":-")
 #: More is a paragraph somebody typed, not an attribution.
 _LONGEST = 320
@@ -144,7 +145,7 @@ def _lengthened(lines: Sequence[str], start: int, floor: int) -> int:
 
 
 def split_attribution(line: str) -> int | None:
-    """Return where an English attribution begins that shares its line with typed text ("Yes. On Wed, Apr 4, 2012 … wrote:")."""
+    """Return where an English attribution begins that shares its line with typed text ("Yes. On Wed, … wrote:")."""
     found = _SHARED.search(line)
     return found.start() if found and found.start() > 0 else None
 
@@ -153,12 +154,11 @@ _SHARED = re.compile(r"(?<=\S)[ \t]?-{0,10} ?(?<![^\W\d_])On (?:Mon|Tue|Wed|Thu|
 
 
 def header_kind(line: str) -> tuple[str, str] | None:
-    """Return what a line "Label: value" stands for (from, sent, to, subject, cc) and its value; the line is cleaned and without case."""
-    head, colon, value = line[: _LONGEST_LABEL + 4].partition(":")
-    if not colon:
-        head, colon, _value = line[: _LONGEST_LABEL + 4].partition("：")
-    if not colon:
+    """Return what a cleaned line "Label: value" stands for (from, sent, to, subject, cc) and its value."""
+    colon = _ANY_COLON.search(line, 0, _LONGEST_LABEL + 4)
+    if colon is None:
         return None
+    head = line[: colon.start()]
     kind = _LABEL_KIND.get(head.strip("* \t_"))
     return (kind, line[len(head) + 1 :].strip("* \t")) if kind else None
 

@@ -1,4 +1,4 @@
-"""Turns the HTML of a mail into lines, and says of each line whether the mail program marked it as quoted or as a signature.
+"""Turns the HTML of a mail into lines, and says which the mail program marked as quoted or as a signature.
 
 It reads marks (classes, ids, blockquotes) and layout, never words: `inbound.replies` reads those. It is no sanitizer
 and its output is text. It reads any input in one pass, drops what a reader does not see (head, style, script,
@@ -12,7 +12,7 @@ from typing import Literal
 
 Zone = Literal["", "quote", "signature", "border"]
 
-#: So many characters of markup are read, after head, styles and comments are dropped; bounds the time spent on one mail.
+#: So many characters are read, after head, styles and comments are dropped; bounds the time spent on one mail.
 MOST_MARKUP = 300_000
 #: Elements open at a time; deeper ones are read without their marks.
 MOST_DEPTH = 1_000
@@ -45,52 +45,16 @@ _RULED = re.compile(
     re.IGNORECASE,
 )
 _BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "tr",
-        "ul",
-        "caption",
-        "o:p",
-    ]
-) - {"o:p"}
-_VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+    re.findall(
+        r"\w+",
+        "address article aside blockquote body center dd div dl dt fieldset footer form h1 h2 h3 h4 h5 h6 header hr "
+        "html li main nav ol p pre section table tbody tfoot thead tr ul caption",
+    )
 )
+_VOID = frozenset(re.findall(r"\w+", "area base br col embed hr img input link meta param source track wbr"))
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
-#: A piece of a class, id, name or data-marker -> what the element holds. "border": everything from here to the end is quoted.
+#: A piece of a class, id, name or data-marker -> what the element holds. "border": all from here on is quoted.
 _MARKS: tuple[tuple[str, Zone, str], ...] = (
     ("gmail_attr", "quote", "gmail"),
     ("yahoo_quoted", "quote", "yahoo"),
@@ -206,7 +170,7 @@ def lines_of(markup: str) -> list[MarkedLine]:
 
 
 def _seen(markup: str) -> str:
-    """Drop comments and the elements that hold no text of a reader. Linear: each search goes on where the last one ended."""
+    """Drop comments and the elements that hold no text of a reader; each search goes on where the last one ended."""
     markup = _without(markup, "<!--", "-->")
     lower = markup.lower()
     for name in _UNSEEN:

@@ -19,7 +19,7 @@ SLOT_WORDS = 12
 #: Bounds the memory held for campaigns with long texts.
 MOST_WORDS = 20_000
 
-#: The footers that Byleave writes, and those of its demonstration; "{}" is a slot. Each is matched in whole or from its beginning.
+#: The footers that Byleave writes; "{}" is a slot. Each is matched in whole, or from its beginning on.
 FOOTERS = (
     "You receive this because you subscribed to {} with {}.",
     "You receive this because you subscribed to",

@@ -1,4 +1,4 @@
-"""Decides what a person typed in a mail, apart from what was quoted, signed, added by machines on the way, or written by us.
+"""Decides what a person typed in a mail, apart from what was quoted, signed, added by machines, or written by us.
 
 Borders are read from marks of mail programs (`inbound.markup`), attribution lines and header blocks
 (`inbound.attributions`), and quote marks; then our own words are taken out wherever they still stand
@@ -23,9 +23,12 @@ MOST_LINES = 6_000
 MOST_OF_A_LINE = 1_500
 
 _LINE_ENDS = re.compile(r"\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\xad\x00"), None) | {
-    0xA0: " ", 0x3000: " ", 0x202F: " ", 0x2007: " ", 0x2009: " "
-}  # fmt: skip
+#: Marks that show nothing, and spaces of other widths.
+_NOTHING = [0, 0xAD, 0x200B, 0x200C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
+_INVISIBLE: dict[int, str | None] = {
+    **dict.fromkeys(_NOTHING),
+    **dict.fromkeys([0xA0, 0x2007, 0x2009, 0x202F, 0x3000], " "),
+}
 _QUOTED = re.compile(r"[ \t]{0,8}(?:>|&gt;|\|[ \t>]|»[ \t]|[A-Z]{2,3}>)")
 #: The end of an attribution whose closing bracket was wrapped off: "> wrote:" is no quote.
 _TAIL = re.compile(r">\s{0,3}[^\s>:]{0,20}\s?:\s*$")
@@ -94,7 +97,7 @@ _OWN_FOOTERS = OwnText.of()
 
 
 def _mostly_within(typed: str, text: str) -> bool:
-    """Say whether the words of the HTML part stand in the text part too; else the parts tell different stories and the text part counts."""
+    """Say whether the words of the HTML part stand in the text part too; if not, the text part counts."""
     words = typed.split()
     known = set(text.split())
     return sum(word in known for word in words) * 2 >= len(words)
@@ -156,7 +159,7 @@ def _read_quote_marks(letter: _Letter) -> None:
 
 
 def _broken_off(letter: _Letter, index: int) -> bool:
-    """Say whether a line between quoted ones is the end of the line above, which a mail program wrapped without a mark."""
+    """Say whether a line between quoted ones is the end of the line above, wrapped off without a mark."""
     above, line = letter.raw[index - 1].rstrip(), letter.raw[index]
     if _LINK_ONLY.match(line[:600]):
         return True
@@ -232,10 +235,9 @@ def _border_at(letter: _Letter, at: int, floor: int) -> tuple[int, int, str] | N
     first, language = found
     if first == at and (cut := attributions.split_attribution(letter.raw[at][:MOST_OF_A_LINE])):
         whole = letter.raw[at]
-        for lines, head, tail in ((letter.raw, whole[:cut].rstrip(" -"), whole[cut:]), (clean, "", "")):
-            lines[at : at + 1] = (
-                [head, tail] if lines is letter.raw else [_cleaned(whole[:cut].rstrip(" -")), _cleaned(whole[cut:])]
-            )
+        halves = [whole[:cut].rstrip(" -"), whole[cut:]]
+        letter.raw[at : at + 1] = halves
+        letter.clean[at : at + 1] = [_cleaned(half) for half in halves]
         letter.kind.insert(at, "t")
         return at + 1, at + 2, "attribution line (en)"
     return first, at + 1, f"attribution line ({language})" if language else "attribution line"
@@ -248,7 +250,10 @@ def _quote(letter: _Letter, first: int, after: int) -> None:
 
 
 def _take_out_ours(letter: _Letter, own: OwnText) -> None:
-    """Take out the lines that we wrote ourselves; and where nothing typed is left above a border without quote marks, find the answer below it."""
+    """Take out the lines that we wrote ourselves.
+
+    Where nothing typed is left above a border without quote marks, the answer may stand below our mail.
+    """
     typed = [index for index, kind in enumerate(letter.kind) if kind == "t"]
     ours = own.lines_of_ours([letter.raw[index] for index in typed])
     if ours:
@@ -260,13 +265,13 @@ def _take_out_ours(letter: _Letter, own: OwnText) -> None:
     below = range(letter.border, len(letter.raw))
     ours = own.lines_of_ours([letter.raw[index] for index in below])
     if ours and (after := letter.border + max(ours) + 1) < len(letter.raw):
-        # Typed under our whole mail, by a program that marks no quotes: only what follows our last line can be the person's.
+        # Typed under our whole mail, by a program that marks no quotes: only what follows our last line can be theirs.
         letter.kind[after:] = ["t" if letter.raw[index].strip() else "q" for index in range(after, len(letter.raw))]
         letter.mark("below our own words")
 
 
 def _take_out_signatures(letter: _Letter) -> None:
-    """Cut the signature of each stretch of typed lines; what follows a device line under typed text is no typed text either."""
+    """Cut the signature of each stretch of typed lines, and what follows a device line under typed text."""
     for first, after in _stretches(letter.kind):
         found = signatures.signature_start(letter.clean[first:after])
         end = first + found[0] if found else after
@@ -299,13 +304,13 @@ def _stretches(kinds: Sequence[str]) -> Iterable[tuple[int, int]]:
 
 
 def _joined(letter: _Letter, kind: str) -> str:
-    """Put the lines of a kind together; rules and blank lines at either end go, and of several blank lines one stays."""
+    """Put the lines of a kind together; a rule at the end goes, and of several blank lines one stays."""
     lines: list[str] = []
     for index, line in enumerate(letter.raw):
         if letter.kind[index] == kind:
-            line = line.rstrip()
-            if line or (lines and lines[-1]):
-                lines.append(line)
+            shown = line.rstrip()
+            if shown or (lines and lines[-1]):
+                lines.append(shown)
     if kind == "t":
         while lines and _RULE.match(lines[-1][:200]):
             lines.pop()

@@ -1,4 +1,4 @@
-"""Finds what stands round a person's words and was typed by nobody: signatures, device lines, disclaimers, banners, list footers.
+"""Finds what stands round a person's words and was typed by nobody: signatures, device lines, notices, banners.
 
 It works on the lines that are left once quotes and our own words are out, and never on their order. A greeting and a
 name under it stay: they do no harm and are often part of the sentence. All expressions are linear.
@@ -164,7 +164,7 @@ _DELIMITERS = frozenset({"--", "-- ", "—", "––", "__", "- --"})
 
 
 def machine_lines_above(lines: Sequence[str]) -> int:
-    """Return how many lines at the top a mail gateway put there ("[EXTERNAL] …", "CAUTION: this email originated …")."""
+    """Return how many lines at the top a mail gateway put there ("[EXTERNAL] …", "CAUTION: this email …")."""
     end = 0
     at = 0
     while at < len(lines) and at < 12:
@@ -195,7 +195,7 @@ def device_line(line: str) -> bool:
 
 
 def signature_start(lines: Sequence[str]) -> tuple[int, str] | None:
-    """Return where the signature of a stretch of typed lines begins and what gave it away; the lines are cleaned and without case."""
+    """Return where the signature of a stretch of typed, cleaned lines begins and what gave it away."""
     best: tuple[int, str] | None = None
     for at, line in enumerate(lines):
         if not line:
