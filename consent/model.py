@@ -139,6 +139,10 @@ class Standing:
         """Return the topics that stand granted, in alphabetical order."""
         return tuple(sorted(t for (p, t), state in self.states.items() if p is purpose and state is State.GRANTED))
 
+    def pending(self, purpose: Purpose = Purpose.PROMOTION) -> tuple[str, ...]:
+        """Return the topics that wait for a confirmation, in alphabetical order."""
+        return tuple(sorted(t for (p, t), state in self.states.items() if p is purpose and state is State.PENDING))
+
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:

@@ -39,8 +39,8 @@ FENCES = {
 STORES = {
     "kit/db.py", "kit/jobs.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
-    "consent/policy.py", "consent/hearing.py", "consent/record.py",
-    "mailer/delivery.py", "mailer/outbox.py",
+    "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
+    "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py",
     "campaigns/store.py", "campaigns/audience.py", "campaigns/reports.py", "campaigns/runner.py",
     "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
     "byleave/schema.py",

@@ -1,0 +1,40 @@
+"""The mailings themselves, as other rooms may know them: what was written, about which topic."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mailer.tables import MailingRow
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """One letter to many, as it was written."""
+
+    id: int
+    name: str
+    topic: str
+    subject: str
+    text: str
+    html: str
+    template: str
+    gate: str
+    created_at: datetime
+
+
+async def load(session: AsyncSession, mailing_id: int) -> Mailing | None:
+    """Return a mailing, or None where there is no such one."""
+    row = await session.get(MailingRow, mailing_id, populate_existing=True)
+    return None if row is None else _value(row)
+
+
+async def latest(session: AsyncSession, most: int) -> tuple[Mailing, ...]:
+    """Return the mailings written last, the newest first."""
+    rows = await session.scalars(sa.select(MailingRow).order_by(MailingRow.id.desc()).limit(most))
+    return tuple(_value(row) for row in rows)
+
+
+def _value(row: MailingRow) -> Mailing:
+    return Mailing(row.id, row.name, row.topic, row.subject, row.text, row.html, row.template, row.gate, row.created_at)
