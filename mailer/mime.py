@@ -1,0 +1,262 @@
+"""The bytes of a letter: headers, the text and the HTML side by side, ready to be signed. Pure.
+
+What leaves here has been checked as bytes, whatever built it: one of each header, only headers we know, CRLF and
+nothing else as line end, no NUL, no line beyond 998 octets. So neither a template nor a customer's name can add a
+header, end the message early (SMTP smuggling) or make a relay rewrite what was signed. The words come from
+:mod:`mailer.compose`; it signs nothing.
+"""
+
+import binascii
+import hashlib
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+
+from kit.addresses import EmailAddress
+from kit.errors import Permanent
+from mailer.headers import field, mailbox_field, text_field
+from mailer.model import Links, MailingInfo, OutgoingMail, Recipient, Rendered, Sender
+
+LINE_OCTETS = 998  # RFC 5322 2.1.1
+ENCODED_LINE_OCTETS = 76  # RFC 2045 6.7 rule 5 and 6.8
+LETTER_OCTETS = 4_000_000  # bounds memory per letter; compose allows 1 MB a part before encoding
+CACHED_LINES = 4096  # bounds the memory of the lines that all letters of a campaign share
+_BASE64_SHARE = 4  # base64 where more than 1/4 of the octets would need escaping: shorter, and no slower to read
+
+_REQUIRED = frozenset({b"From", b"To", b"Subject", b"Date", b"Message-ID", b"MIME-Version", b"Content-Type"})
+_KNOWN = _REQUIRED | {
+    b"Reply-To",
+    b"In-Reply-To",
+    b"References",
+    b"Auto-Submitted",
+    b"X-Auto-Response-Suppress",
+    b"List-Id",
+    b"List-Unsubscribe",
+    b"List-Unsubscribe-Post",
+    b"List-Help",
+    b"List-Owner",
+    b"List-Post",
+    b"Feedback-ID",
+    b"CFBL-Address",
+    b"CFBL-Feedback-ID",
+    b"DKIM-Signature",
+}
+_REPEATABLE = frozenset({b"DKIM-Signature"})
+_FIELD = re.compile(rb"([A-Za-z\-]+): ?[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,300}@[A-Za-z0-9.\-\[\]:]{1,255}>\Z")
+
+
+class InvalidLetter(Permanent):
+    """This letter can't be sent as it is."""
+
+
+class PromotionForm:
+    """The letterhead of one campaign: what all its letters share is made once, and the rest is filled in."""
+
+    def __init__(self, sender: Sender, mailing: MailingInfo) -> None:
+        """Make the headers that do not change from person to person."""
+        self._boundary = _boundary(f"{mailing.id} {mailing.topic_key}")
+        self._fixed = b"".join(
+            (
+                b"MIME-Version: 1.0\r\n",
+                f'Content-Type: multipart/alternative;\r\n boundary="{self._boundary}"\r\n'.encode(),
+                field("List-Id", f"<{mailing.list_id_label}.{sender.list_domain}>"),  # RFC 2919 3
+                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",  # RFC 8058 3.1, byte for byte
+                field("List-Help", f"<{sender.help_url}>"),
+                field("List-Owner", f"<{sender.owner_url}>"),
+                b"List-Post: NO\r\n",  # RFC 2369 3.4
+                field("Feedback-ID", _feedback_id(sender, mailing)),
+                field("CFBL-Address", f"{sender.feedback_address}; report=arf"),  # RFC 9477 3.1
+                b"X-Auto-Response-Suppress: OOF, AutoReply\r\n",
+            )
+        )
+        self._sender = sender
+        self._from = mailbox_field("From", sender.from_name, sender.from_address)
+        self._lines = LineCache()
+
+    def build(self, recipient: Recipient, links: Links, rendered: Rendered, now: datetime) -> OutgoingMail:
+        """Return the letter to one person, checked and unsigned, or raise :class:`InvalidLetter`."""
+        mailto = f"<mailto:{links.reply_address}?subject=unsubscribe>"
+        content = b"".join(
+            (
+                self._from,
+                mailbox_field("To", recipient.name, recipient.address),
+                text_field("Subject", rendered.subject),
+                _date_field(now.replace(microsecond=0)),
+                field("Message-ID", links.message_id),
+                mailbox_field("Reply-To", self._sender.from_name, links.reply_address),
+                # RFC 8058 3.1: exactly one https URI; RFC 2369 2: comma-separated, the preferred one first
+                field("List-Unsubscribe", f"<{links.one_click}>, {mailto}"),
+                field("CFBL-Feedback-ID", links.feedback_id),
+                self._fixed,
+                _alternative(rendered, self._boundary, self._lines),
+            )
+        )
+        eai = not recipient.address.is_ascii
+        check(content, utf8_headers=eai)
+        return OutgoingMail(links.bounce_address, recipient.address, links.message_id, content, needs_smtputf8=eai)
+
+
+def build_service(
+    sender: Sender,
+    to: EmailAddress,
+    words: Rendered,
+    now: datetime,
+    *,
+    message_id: str,
+    reply_to: str,
+    auto_submitted: str,
+    in_reply_to: str = "",
+    references: tuple[str, ...] = (),
+) -> OutgoingMail:
+    """Return a service mail, checked and unsigned, with the null return path (RFC 3834 3.3), or raise.
+
+    Without List-Unsubscribe: it is no promotion and there is nothing to leave. Ids of a mail that we answer are left
+    out unless they are plain Message-IDs; at most ten of its references are kept.
+    """
+    thread = [known for known in references if _MESSAGE_ID.match(known)][-9:]
+    answered = in_reply_to if _MESSAGE_ID.match(in_reply_to) else ""
+    if answered and answered not in thread:
+        thread.append(answered)
+    boundary = _boundary(message_id)
+    content = b"".join(
+        (
+            mailbox_field("From", sender.from_name, sender.from_address),
+            mailbox_field("To", "", to),
+            text_field("Subject", words.subject),
+            _date_field(now.replace(microsecond=0)),
+            field("Message-ID", message_id),
+            mailbox_field("Reply-To", sender.from_name, reply_to),
+            field("In-Reply-To", answered) if answered else b"",
+            field("References", " ".join(thread)) if thread and answered else b"",
+            field("Auto-Submitted", auto_submitted),  # RFC 3834 5
+            b"X-Auto-Response-Suppress: All\r\n",
+            b"MIME-Version: 1.0\r\n",
+            f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
+            _alternative(words, boundary, LineCache()),
+        )
+    )
+    check(content, utf8_headers=not to.is_ascii)
+    return OutgoingMail("", to, message_id, content, needs_smtputf8=not to.is_ascii)
+
+
+class LineCache:
+    """Quoted-printable forms of lines seen before: the letters of a campaign differ in a few lines only."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._known: dict[str, bytes] = {}
+
+    def quoted_printable(self, text: str) -> bytes:
+        """Return a text with LF line ends as quoted-printable with CRLF line ends (RFC 2045 6.7)."""
+        known = self._known
+        encoded = []
+        for line in text.split("\n"):
+            octets = known.get(line)
+            if octets is None:
+                octets = _quoted_printable_line(line)
+                if len(known) < CACHED_LINES:
+                    known[line] = octets
+            encoded.append(octets)
+        return b"\r\n".join(encoded)
+
+
+def check(content: bytes, *, utf8_headers: bool = False) -> None:
+    """Look at the finished bytes of a letter, trusting nobody; raise :class:`InvalidLetter` with what is wrong.
+
+    Guards against header injection and SMTP smuggling even where everything before it failed. UTF-8 in the header block
+    is for SMTPUTF8 only (RFC 6532); the body is ASCII always, so that no relay has reason to convert what is signed.
+    """
+    if len(content) > LETTER_OCTETS:
+        raise InvalidLetter("the letter is too large")
+    breaks = content.count(b"\r\n")
+    if content.count(b"\r") != breaks or content.count(b"\n") != breaks:  # RFC 5322 2.3
+        raise InvalidLetter("a line end is not CRLF")
+    if b"\0" in content:
+        raise InvalidLetter("there is a NUL in the letter")
+    if max(map(len, content.split(b"\r\n"))) > LINE_OCTETS:  # RFC 5322 2.1.1
+        raise InvalidLetter("a line has more than 998 octets")
+    head, gap, body = content.partition(b"\r\n\r\n")
+    head += b"\r\n"
+    if not gap or not body.isascii() or not (utf8_headers or head.isascii()):
+        raise InvalidLetter("the letter has no body, or 8-bit octets where only ASCII can be")
+    _check_head(head)
+    _check_boundary(head, body)
+
+
+def _check_head(head: bytes) -> None:
+    """Raise unless the header block is made of known fields, each once, all that are needed, nothing between them."""
+    if _BLANK_FOLD.search(head) or _CONTROL.search(head):  # RFC 5322 3.2.2: no folded line of only white space
+        raise InvalidLetter("a header line is empty, or holds control characters")
+    end, names = 0, []
+    for found in _FIELD.finditer(head):
+        if found.start() != end:
+            raise InvalidLetter("there is a line among the headers that is none")
+        end = found.end()
+        names.append(found[1])
+    once = [name for name in names if name not in _REPEATABLE]
+    if end != len(head) or not _KNOWN.issuperset(names):
+        raise InvalidLetter("there is a header that does not belong into our letters")
+    if len(set(once)) != len(once) or not _REQUIRED.issubset(once):  # RFC 5322 3.6
+        raise InvalidLetter("a header is missing, or there twice")
+
+
+def _check_boundary(head: bytes, body: bytes) -> None:
+    """Raise unless the boundary divides the body into exactly two parts (RFC 2046 5.1.1)."""
+    found = re.search(rb'\r\n boundary="([0-9A-Za-z=_.\-]{1,70})"\r\n', head)
+    if found is None:
+        raise InvalidLetter("the letter has no boundary")
+    line = b"--" + found[1]
+    if not (body.startswith(line + b"\r\n") and body.endswith(b"\r\n" + line + b"--\r\n") and body.count(line) == 3):
+        raise InvalidLetter("the boundary stands in a part of the letter")
+
+
+def _alternative(words: Rendered, boundary: str, lines: LineCache) -> bytes:
+    """Return the blank line and the two parts, the plainer first (RFC 2046 5.1.4)."""
+    parts = [b""]
+    for subtype, text in (("plain", words.text), ("html", words.html)):
+        encoding, body = _encoded_body(text, lines)
+        parts.append(
+            f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+            f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode()
+            + body
+        )
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"\r\n".join(parts)
+
+
+def _encoded_body(text: str, lines: LineCache) -> tuple[str, bytes]:
+    """Return the name of the encoding and the encoded text: quoted-printable, or base64 for scripts far from ASCII."""
+    if not text.isascii():
+        octets = text.encode("utf-8", "replace")
+        if (len(octets) - len(text)) * _BASE64_SHARE > len(octets):
+            whole = binascii.b2a_base64(octets.replace(b"\n", b"\r\n"), newline=False)
+            size = ENCODED_LINE_OCTETS
+            return "base64", b"\r\n".join([whole[at : at + size] for at in range(0, len(whole), size)])
+    return "quoted-printable", lines.quoted_printable(text)
+
+
+def _quoted_printable_line(line: str) -> bytes:
+    """Return one line in quoted-printable, with soft breaks where it is long."""
+    octets = binascii.b2a_qp(line.encode("utf-8", "replace"), istext=False, quotetabs=False)
+    return octets.replace(b"\n", b"\r\n")
+
+
+def _boundary(seed: str) -> str:
+    """Return a boundary that can't stand in a part: "=_" never occurs in quoted-printable or base64 (RFC 2045 6.7)."""
+    return f"=_byleave_{hashlib.sha256(seed.encode()).hexdigest()[:24]}"
+
+
+def _feedback_id(sender: Sender, mailing: MailingInfo) -> str:
+    """Return campaign:topic:kind:sender, by which Gmail sums up complaints; nothing in it is about a person."""
+    topic = re.sub(r"[^A-Za-z0-9_\-]", "-", mailing.topic_key)[:40]
+    return f"{mailing.id}:{topic}:promotion:{sender.list_domain}"
+
+
+@lru_cache(maxsize=64)
+def _date_field(second: datetime) -> bytes:
+    """Return the Date field in UTC with a numeric zone (RFC 5322 3.3); the letters of one second share it."""
+    return field("Date", format_datetime(second.astimezone(UTC)))
