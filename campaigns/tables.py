@@ -19,6 +19,8 @@ class CampaignRow(Base):
     state: Mapped[str] = mapped_column(sa.String(12), default="draft", index=True)
     launch_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     time_zone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
+    #: why the software itself held it back, for staff to read
+    note: Mapped[str] = mapped_column(sa.Text, default="")
     snapshot: Mapped[int] = mapped_column(sa.Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -16,6 +16,10 @@ class WorkerBeatRow(Base):
     id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     host: Mapped[str] = mapped_column(sa.String(255))
     pid: Mapped[int] = mapped_column(sa.Integer)
+    #: the running kernel and the pid's namespace, and when the process began in it: together they tell whether the
+    #: process is surely gone (``kit.processes``)
+    place: Mapped[str] = mapped_column(sa.String(255), default="")
+    began: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: by the database's clock, not the host's
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

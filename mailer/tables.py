@@ -21,7 +21,7 @@ class MailingRow(Base):
     text: Mapped[str] = mapped_column(sa.Text, default="")
     html: Mapped[str] = mapped_column(sa.Text, default="")
     template: Mapped[str] = mapped_column(sa.String(100), default="")
-    #: "draft", "open" (slices may be claimed), "held" (paused), "closed" (cancelled or done)
+    #: "draft", "open" (slices may be claimed), "held" (paused), "cancelled", "done"
     gate: Mapped[str] = mapped_column(sa.String(10), default="draft")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -34,6 +34,13 @@ class DeliveryRow(Base):
         sa.UniqueConstraint("mailing_id", "subscriber_id"),
         sa.Index("ix_delivery_work", "mailing_id", "state", "id"),
         sa.Index("ix_delivery_worker", "worker", "state"),
+        sa.Index(
+            "ix_delivery_due",
+            "next_at",
+            "mailing_id",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -47,6 +54,7 @@ class DeliveryRow(Base):
     claim: Mapped[str] = mapped_column(sa.String(32), default="")
     attempt: Mapped[int] = mapped_column(sa.Integer, default=0)
     first_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: a waiting row without it is covered by a job that is enqueued; one with it is the runner's, from that moment on
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     code: Mapped[int] = mapped_column(sa.Integer, default=0)

@@ -1,0 +1,368 @@
+"""The deliveries of a mailing: snapshot, claim, record, give back, settle, count.
+
+One row is one letter to one person. It moves waiting -> claimed -> sent | failed | skipped | unknown, or back to
+waiting; every move is conditional, so that it happens once whoever tries. A result counts only with the token of the
+claim it belongs to. It sends nothing and commits nothing: :mod:`mailer.courier` owns the transactions.
+
+A waiting row whose ``next_at`` is empty is covered by a job that was enqueued with it; a row that goes back to waiting
+always gets a ``next_at`` and is the runner's from then on (:func:`adopt_due`). So nobody is forgotten.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, cast
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent import gate
+from consent.model import Clearance, Refusal, Refused, SubscriberId
+from kit.db import is_sqlite
+from mailer.tables import DeliveryRow, MailingRow
+
+State = Literal["waiting", "sent", "failed", "skipped", "unknown"]
+
+RESPONSE_CHARACTERS = 500  # the column's width
+_DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
+#: what becomes of a letter that was not sent when its mailing no longer goes out
+_REASON_BY_GATE = {"cancelled": "cancelled", "done": "too_late"}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery in our hands, with the leave to make it."""
+
+    id: int
+    attempt: int
+    first_at: datetime
+    clearance: Clearance
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one claim took: rows to send, and how many were refused by the gate and are done with."""
+
+    mailing_id: int
+    claim: str
+    rows: tuple[Claimed, ...]
+    refused: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was due in the range."""
+        return not self.rows and not self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """The mailing is not going out now: paused, cancelled, done, or not there."""
+
+    gate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one delivery."""
+
+    id: int
+    state: State
+    reason: str = ""
+    code: int = 0
+    enhanced: str = ""
+    response: str = ""
+    next_at: datetime | None = None
+    was_started: bool = True  # a try that never began does not count as one
+    hard_bounce: bool = False  # the address itself is dead
+
+
+#: what a journal proves: by claim, the deliveries that began, each with what became of it
+Proof = Mapping[str, Mapping[int, Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The exact sum: ``snapshot = sent + failed + skipped + unknown + waiting``, at any instant."""
+
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    waiting: int = 0  # what a live worker has claimed is still waiting
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> int:
+        """How many people there are in all."""
+        return self.sent + self.failed + self.unknown + self.waiting + sum(self.skipped.values())
+
+
+async def snapshot(session: AsyncSession, mailing_id: int, audience: sa.Select[int]) -> int:
+    """Write down, in one statement, everybody whom a mailing goes to; return how many they are.
+
+    ``audience`` selects the ids of subscribers. The pair of mailing and person is unique in the database itself.
+    """
+    people = audience.subquery()
+    values = sa.select(
+        sa.literal(mailing_id), people.c[0], sa.literal("waiting"), sa.literal(""), sa.literal(""), sa.literal(""),
+        sa.literal(0), sa.literal(0), sa.literal(""), sa.literal(""),
+    )  # fmt: skip
+    columns = "mailing_id subscriber_id state reason worker claim attempt code enhanced response".split()  # noqa: SIM905
+    result = await session.execute(sa.insert(_DELIVERY).from_select(columns, values, include_defaults=False))
+    return _count(result)
+
+
+async def ranges(session: AsyncSession, mailing_id: int, size: int) -> list[tuple[int, int]]:
+    """Return ranges of delivery ids (both ends included) that cover, ``size`` at a time, all who wait for a job."""
+    place = sa.func.row_number().over(order_by=_DELIVERY.c.id) - 1
+    waiting = (
+        sa.select(_DELIVERY.c.id, place.label("place"))
+        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting", _DELIVERY.c.next_at.is_(None))
+        .subquery()
+    )
+    starts = list(
+        await session.scalars(sa.select(waiting.c.id).where(waiting.c.place % size == 0).order_by(waiting.c.id))
+    )
+    if not starts:
+        return []
+    last = await session.scalar(sa.select(sa.func.max(waiting.c.id)))
+    ends = [start - 1 for start in starts[1:]]
+    return list(zip(starts, [*ends, int(last or starts[-1])], strict=True))
+
+
+async def claim_slice(
+    session: AsyncSession,
+    mailing_id: int,
+    *,
+    first: int,
+    last: int,
+    limit: int,
+    worker: str,
+    now: datetime,
+    require_age: bool = False,
+) -> Slice | Shut:
+    """Take up to ``limit`` due deliveries of a range of ids, each with a fresh clearance.
+
+    One short transaction: the mailing's gate, the claim and the look at consent are one decision. Who has no leave is
+    recorded as skipped at once. The claim is on disk before the first byte of any of these letters is (promise 3).
+    """
+    mailing = await _look(session, mailing_id)
+    if mailing is None or mailing[0] != "open":
+        return Shut(mailing[0] if mailing else "missing")
+    due = (
+        sa.select(_DELIVERY.c.id, _DELIVERY.c.subscriber_id, _DELIVERY.c.attempt, _DELIVERY.c.first_at)
+        .where(
+            _DELIVERY.c.mailing_id == mailing_id,
+            _DELIVERY.c.state == "waiting",
+            _DELIVERY.c.id.between(first, last),
+            sa.or_(_DELIVERY.c.next_at.is_(None), _DELIVERY.c.next_at <= now),
+        )
+        .order_by(_DELIVERY.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
+    )
+    found = (await session.execute(due)).all()
+    claim = uuid.uuid4().hex
+    if not found:
+        return Slice(mailing_id, claim, ())
+    people = [SubscriberId(row.subscriber_id) for row in found]
+    answers = await gate.clear(session, people, mailing[1], now=now, require_age=require_age)
+    rows: list[Claimed] = []
+    refused: dict[Refusal, list[int]] = {}
+    for row, person in zip(found, people, strict=True):
+        match answers[person]:
+            case Clearance() as clearance:
+                rows.append(Claimed(row.id, row.attempt + 1, row.first_at or now, clearance))
+            case Refused(reason=reason):
+                refused.setdefault(reason, []).append(row.id)
+    if rows:
+        await session.execute(
+            sa.update(_DELIVERY)
+            .where(_DELIVERY.c.id.in_([row.id for row in rows]))
+            .values(
+                state="claimed", worker=worker, claim=claim, attempt=_DELIVERY.c.attempt + 1, next_at=None,
+                first_at=sa.func.coalesce(_DELIVERY.c.first_at, sa.bindparam("now", now, _DELIVERY.c.first_at.type)),
+            )
+        )  # fmt: skip
+    for reason, ids in refused.items():
+        await session.execute(
+            sa.update(_DELIVERY)
+            .where(_DELIVERY.c.id.in_(ids))
+            .values(state="skipped", reason=reason.value, done_at=now, next_at=None)
+        )
+    return Slice(mailing_id, claim, tuple(rows), sum(map(len, refused.values())))
+
+
+async def record(
+    session: AsyncSession, mailing_id: int, outcomes: Sequence[Outcome], *, claim: str, now: datetime
+) -> int:
+    """Write down what became of deliveries of one claim; return how many of them that changed.
+
+    Fenced: a row that is no longer in this claim's hands (settled, taken by another worker) stays as it is. One that
+    was held for unknown meanwhile is put right, because the claim is still the last one. A letter that goes back to
+    waiting in a mailing that is over is skipped instead.
+    """
+    if not outcomes:
+        return 0
+    mailing = await _look(session, mailing_id)
+    over = _REASON_BY_GATE.get(mailing[0] if mailing else "done")
+    rows = [_values(_closed(outcome, over, now), claim, now) for outcome in outcomes]
+    statement = (
+        sa.update(_DELIVERY)
+        .where(
+            _DELIVERY.c.id == sa.bindparam("of_id"),
+            _DELIVERY.c.claim == sa.bindparam("of_claim"),
+            sa.or_(_DELIVERY.c.state == "claimed", _DELIVERY.c.state == "unknown"),
+        )
+        .values(
+            state=sa.bindparam("to_state"), reason=sa.bindparam("to_reason"), code=sa.bindparam("to_code"),
+            enhanced=sa.bindparam("to_enhanced"), response=sa.bindparam("to_response"),
+            next_at=sa.bindparam("to_next_at"), done_at=sa.bindparam("to_done_at"),
+            attempt=_DELIVERY.c.attempt - sa.bindparam("to_uncount"),
+            claim=sa.bindparam("to_claim"),
+        )
+    )  # fmt: skip
+    connection = await session.connection()
+    return _count(await connection.execute(statement, rows))
+
+
+async def give_back(session: AsyncSession, mailing_id: int, ids: Iterable[int], *, claim: str, now: datetime) -> int:
+    """Let go of deliveries that were claimed and never begun: they wait again, due at once."""
+    outcomes = [Outcome(id_, "waiting", next_at=now, was_started=False) for id_ in ids]
+    return await record(session, mailing_id, outcomes, claim=claim, now=now)
+
+
+async def settle_dead(
+    session: AsyncSession, workers: Collection[str], *, proof: Proof | None, now: datetime
+) -> list[Outcome]:
+    """Decide what becomes of what dead workers had claimed; return what was decided.
+
+    ``proof`` is what their journals hold by claim and delivery (:mod:`mailer.journal`). A claim without a journal never
+    began, and neither did a delivery that its claim's journal doesn't name: they wait again. ``None`` means that
+    nothing is proven, and then every claimed row is unknown: it may have been sent, so it is never sent again by
+    itself. Repeating changes nothing.
+
+    """
+    decided: list[Outcome] = []
+    rows = await session.execute(
+        sa.select(_DELIVERY.c.id, _DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.state)
+        .where(_DELIVERY.c.worker.in_(sorted(workers)), _DELIVERY.c.state.in_(("claimed", "unknown")))
+        .order_by(_DELIVERY.c.id)
+    )
+    by_claim: dict[tuple[int, str], list[Outcome]] = {}
+    for id_, mailing_id, claim, state in rows:
+        if state == "unknown" and claim not in (proof or {}):
+            continue  # its answer was lost while the worker lived, or it was settled before
+        outcome = Outcome(id_, "unknown", "worker_lost")
+        if proof is not None:
+            began = proof.get(claim, {}).get(id_)
+            outcome = began or Outcome(id_, "waiting", next_at=now, was_started=False)
+        by_claim.setdefault((mailing_id, claim), []).append(outcome)
+    for (mailing_id, claim), outcomes in sorted(by_claim.items()):
+        await record(session, mailing_id, outcomes, claim=claim, now=now)
+        decided += outcomes
+    return decided
+
+
+async def adopt_due(session: AsyncSession, mailing_id: int, *, size: int, now: datetime) -> list[tuple[int, int]]:
+    """Take over the waiting rows whose time has come; return ranges for jobs, which the same transaction enqueues.
+
+    The rows change hands by a conditional UPDATE, so of several runners one gets each row.
+    """
+    mailing = await _look(session, mailing_id)
+    if mailing is None or mailing[0] != "open":
+        return []
+    due = (
+        sa.select(_DELIVERY.c.id)
+        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting", _DELIVERY.c.next_at <= now)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    adopted = sorted(
+        await session.scalars(
+            sa.update(_DELIVERY).where(_DELIVERY.c.id.in_(due)).values(next_at=None).returning(_DELIVERY.c.id)
+        )
+    )
+    return [(adopted[start], adopted[min(start + size, len(adopted)) - 1]) for start in range(0, len(adopted), size)]
+
+
+async def due_mailings(session: AsyncSession, *, now: datetime) -> list[int]:
+    """Return the open mailings that have waiting rows whose time has come."""
+    rows = await session.scalars(
+        sa.select(_DELIVERY.c.mailing_id)
+        .distinct()
+        .join(MailingRow, MailingRow.id == _DELIVERY.c.mailing_id)
+        .where(_DELIVERY.c.state == "waiting", _DELIVERY.c.next_at <= now, MailingRow.gate == "open")
+    )
+    return list(rows)
+
+
+async def skip_waiting(session: AsyncSession, mailing_id: int, *, reason: str, now: datetime) -> int:
+    """Close what still waits, because the mailing is over; what is claimed follows when its worker records it."""
+    result = await session.execute(
+        sa.update(_DELIVERY)
+        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting")
+        .values(state="skipped", reason=reason, done_at=now, next_at=None)
+    )
+    return _count(result)
+
+
+async def gates(session: AsyncSession, mailings: Collection[int]) -> dict[int, str]:
+    """Return the gates of mailings."""
+    rows = await session.execute(sa.select(MailingRow.id, MailingRow.gate).where(MailingRow.id.in_(mailings)))
+    return dict(rows.tuples().all())
+
+
+async def set_gate(session: AsyncSession, mailing_id: int, gate_: str) -> None:
+    """Open, hold or close a mailing. On PostgreSQL it waits for the claims that are being written just now."""
+    await session.execute(sa.update(MailingRow).where(MailingRow.id == mailing_id).values(gate=gate_))
+
+
+async def count(session: AsyncSession, mailing_id: int) -> Counts:
+    """Return the exact sums of a mailing, taken in one statement."""
+    rows = await session.execute(
+        sa.select(_DELIVERY.c.state, _DELIVERY.c.reason, sa.func.count())
+        .where(_DELIVERY.c.mailing_id == mailing_id)
+        .group_by(_DELIVERY.c.state, _DELIVERY.c.reason)
+    )
+    sums = {"sent": 0, "failed": 0, "unknown": 0, "waiting": 0}
+    skipped: dict[str, int] = {}
+    for state, reason, number in rows:
+        if state == "skipped":
+            skipped[reason] = skipped.get(reason, 0) + number
+        else:
+            sums["waiting" if state == "claimed" else state] += number
+    return Counts(**sums, skipped=skipped)
+
+
+async def _look(session: AsyncSession, mailing_id: int) -> tuple[str, str] | None:
+    """Return (gate, topic) and keep the gate as it is until this transaction ends (shared with other workers)."""
+    statement = sa.select(MailingRow.gate, MailingRow.topic).where(MailingRow.id == mailing_id)
+    if not is_sqlite(session):
+        statement = statement.with_for_update(read=True)
+    row = (await session.execute(statement)).first()
+    return None if row is None else (row[0], row[1])
+
+
+def _closed(outcome: Outcome, over: str | None, now: datetime) -> Outcome:
+    """A row goes back to waiting only with a moment, and only while its mailing may still go out."""
+    if outcome.state != "waiting":
+        return outcome
+    if over is not None:
+        return replace(outcome, state="skipped", reason=over, next_at=None)
+    return replace(outcome, next_at=outcome.next_at or now)
+
+
+def _values(outcome: Outcome, claim: str, now: datetime) -> dict[str, Any]:
+    is_waiting = outcome.state == "waiting"
+    return {
+        "of_id": outcome.id, "of_claim": claim, "to_state": outcome.state, "to_reason": outcome.reason,
+        "to_code": outcome.code, "to_enhanced": outcome.enhanced[:12],
+        "to_response": outcome.response[:RESPONSE_CHARACTERS], "to_next_at": outcome.next_at if is_waiting else None,
+        "to_done_at": None if is_waiting else now, "to_uncount": 0 if outcome.was_started else 1,
+        "to_claim": "" if is_waiting else claim,
+    }  # fmt: skip
+
+
+def _count(result: Any) -> int:
+    return int(result.rowcount)

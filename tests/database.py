@@ -1,0 +1,106 @@
+"""A fresh database for each test: SQLite by default, PostgreSQL where BYLEAVE_TEST_DATABASE=postgresql says so."""
+
+import contextlib
+import importlib
+import os
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import campaigns.tables
+import consent.tables
+import inbound.tables
+import kit.tables
+import mailer.tables
+from consent.ledger import Source, confirm
+from consent.model import Door, Proof, SubscriberId
+from consent.subscribers import Profile, add
+from consent.tables import TopicRow
+from kit.addresses import EmailAddress
+from kit.db import Base, Database
+from kit.secrets import Secrets
+
+TABLES = (campaigns.tables, consent.tables, inbound.tables, kit.tables, mailer.tables)
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+KIND = os.environ.get("BYLEAVE_TEST_DATABASE", "sqlite")
+SECRETS = Secrets({1: b"t" * 32}, 1, b"k" * 32)
+BY_IMPORT = Source(Door.IMPORT, Proof.EVIDENCE, {"source": "test"})
+BY_REPLY = Source(Door.REPLY, Proof.EXACT_ADDRESS)
+
+
+@contextlib.asynccontextmanager
+async def fresh_database(folder: Path, *, kind: str = KIND) -> AsyncIterator[Database]:
+    """Make an empty database with all tables; it is gone afterwards."""
+    if kind == "postgresql":
+        async with _postgres_database() as url:
+            database = Database(url, pool_size=5)
+            await _create(database)
+            yield database
+            await database.close()
+        return
+    database = Database(f"sqlite+aiosqlite:///{folder / 'test.db'}", pool_size=5)
+    async with database.engine.connect() as connection:  # a test needs no disk that survives a power cut
+        await connection.exec_driver_sql("COMMIT")
+        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    await _create(database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A fresh database with all tables."""
+    async with fresh_database(tmp_path) as made:
+        yield made
+
+
+async def given_subscribers(database: Database, number: int, *, topic: str = "deals") -> list[SubscriberId]:
+    """Add a topic and people who agreed to it; return their numbers in order."""
+    profiles = [Profile(EmailAddress(f"p{place:05}", "example.com"), name=f"P{place}") for place in range(number)]
+    async with database.transaction() as session:
+        if await session.get(TopicRow, topic) is None:
+            session.add(TopicRow(key=topic, name=topic.title()))
+            await session.flush()
+        known = await add(session, profiles, secrets=SECRETS, at=NOW)
+        people = [known[profile.address.key] for profile in profiles]
+        await _grant(session, people, topic)
+    return people
+
+
+async def _grant(session: AsyncSession, people: list[SubscriberId], topic: str) -> None:
+    """Let people agree to a topic: the first through the ledger, the rest as plain rows, which is fast."""
+    if people:
+        await confirm(session, people[0], [topic], source=BY_IMPORT, at=NOW)
+    rows = [
+        {"purpose": "promotion", "topic": topic, "subscriber_id": person, "state": "granted"} for person in people[1:]
+    ]
+    if rows:
+        await session.execute(sa.insert(consent.tables.StandingRow), rows)
+
+
+async def _create(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+
+
+@contextlib.asynccontextmanager
+async def _postgres_database() -> AsyncIterator[str]:
+    """Make a database on the server that tests/peers/postgres.py gives."""
+    import psycopg
+
+    peer = importlib.import_module("tests.peers.postgres")
+    server: str = peer.server_url()
+    name = f"t{uuid.uuid4().hex}"
+    plain = server.replace("postgresql+psycopg://", "postgresql://")
+    async with await psycopg.AsyncConnection.connect(plain, autocommit=True) as connection:
+        await connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
