@@ -1,0 +1,339 @@
+"""The relay pool: keeps connections to the relays busy and says of each mail what became of it.
+
+``mailer.wire`` knows SMTP, ``mailer.channel`` carries its bytes over one connection; here mails are handed out, relays
+chosen by weight and left alone while they are down. It never sends a mail without asking ``may_start`` at the very
+moment its MAIL FROM is written, never sends one again whose fate is unknown, and never judges consent itself.
+"""
+
+import asyncio
+import random
+import ssl
+from collections import deque
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
+
+from kit.errors import InvalidSettings
+from mailer.channel import Channel, Job, Timeouts, connect, tls_context
+from mailer.envelope import Letter
+from mailer.relays import LOCAL_CODE, Deferred, Relay, Result
+
+TRIES = 3  # connections a mail may lose before its dot, until the caller is told to wait
+MAILS_AT_HAND = 4  # for each connection, taken from an asynchronous source ahead of time
+FIRST_PAUSE_SECONDS = 0.5  # a relay that failed is left alone so long, doubled each time,
+LONGEST_PAUSE_SECONDS = 60.0  # up to this
+
+
+class Outgoing(Letter, Protocol):
+    """A mail with the leave to send it."""
+
+    @property
+    def clearance(self) -> object:
+        """The gate's word that this mail may go to this person; made by ``consent.gate`` alone."""
+
+
+RFC_TIMEOUTS = Timeouts()
+
+MailT = TypeVar("MailT", bound=Outgoing)
+
+
+class _Batch(Generic[MailT]):
+    """The mails of one call of send_many, and the one who waits for their fates."""
+
+    def __init__(self, may_start: Callable[[MailT], bool], on_result: Callable[[MailT, Result], None]) -> None:
+        self.may_start = may_start
+        self.on_result = on_result
+        self.is_abandoned = False
+        self._open = 0
+        self._error: Exception | None = None
+        self._change = asyncio.Event()
+
+    def job(self, mail: MailT) -> "_Waiting[MailT]":
+        """Count one mail more."""
+        self._open += 1
+        return _Waiting(self, mail)
+
+    def settled(self) -> None:
+        """Count one mail less."""
+        self._open -= 1
+        self._change.set()
+
+    def fail(self, error: Exception) -> None:
+        """End the call with what one of the caller's functions raised."""
+        self._error = self._error or error
+        self.is_abandoned = True
+        self._change.set()
+
+    async def until_below(self, mails: int) -> None:
+        """Wait until fewer mails than that are open."""
+        while self._error is None and self._open >= mails:
+            self._change.clear()
+            await self._change.wait()
+        if self._error is not None:
+            raise self._error
+
+
+class _Waiting(Generic[MailT]):
+    """One mail of a batch, as a channel sees it."""
+
+    __slots__ = ("_batch", "mail", "tries")
+
+    def __init__(self, batch: _Batch[MailT], mail: MailT) -> None:
+        self._batch = batch
+        self.mail = mail
+        self.tries = 0
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self._batch.is_abandoned
+
+    def may_start(self) -> bool:
+        """Ask the caller; where asking fails nothing is sent."""
+        try:
+            return not self._batch.is_abandoned and self._batch.may_start(self.mail)
+        except Exception as error:  # noqa: BLE001 - any fault of the caller's goes back to the caller
+            self._batch.fail(error)
+            return False
+
+    def settle(self, result: Result) -> None:
+        """Tell the caller, unless the caller is gone."""
+        batch = self._batch
+        if not batch.is_abandoned:
+            try:
+                batch.on_result(self.mail, result)
+            except Exception as error:  # noqa: BLE001 - as above
+                batch.fail(error)
+        batch.settled()
+
+
+class _Health:
+    """How one relay is doing."""
+
+    def __init__(self, relay: Relay, context: ssl.SSLContext | None) -> None:
+        self.relay = relay
+        self.context = context
+        self.connections = 0
+        self.failures = 0
+        self.usable_from = 0.0
+        self.trouble = ""
+
+    def fail(self, reason: str, now: float) -> None:
+        """Leave the relay alone for a while, longer each time."""
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self.failures, 16))
+        self.failures += 1
+        self.usable_from = now + pause * random.uniform(0.75, 1.25)
+        self.trouble = f"{self.relay.name}: {reason}"
+
+    def recover(self) -> None:
+        self.failures, self.usable_from, self.trouble = 0, 0.0, ""
+
+
+class RelayPool:
+    """Connections to one or more relays, and the mails waiting for them.
+
+    ``connections`` is the most that are open at a time, over all relays; they are shared out by the relays' weights.
+    ``messages_per_connection`` bounds what one connection carries before it is renewed.
+    """
+
+    def __init__(
+        self,
+        relays: Sequence[Relay],
+        *,
+        connections: int,
+        helo: str,
+        timeouts: Timeouts = RFC_TIMEOUTS,
+        messages_per_connection: int = 1000,
+    ) -> None:
+        if not relays or connections < 1 or messages_per_connection < 1:
+            raise InvalidSettings("a relay pool needs a relay, a connection and a message a connection")
+        self._relays = tuple(relays)
+        self._connections = connections
+        self._helo = helo
+        self._timeouts = timeouts
+        self._messages_per_connection = messages_per_connection
+        self._healths: list[_Health] = []
+        self._waiting: deque[Job] = deque()
+        self._channels: set[Channel] = set()
+        self._openings: set[asyncio.Task[None]] = set()
+        self._is_open = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def __aenter__(self) -> Self:
+        for relay in self._relays:
+            # Reading the system's authorities takes tens of milliseconds.
+            context = None if relay.tls == "none" else await asyncio.to_thread(tls_context, relay)
+            self._healths.append(_Health(relay, context))
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await self.drain()
+        finally:
+            self._abandon("the pool is closed")
+
+    @property
+    def outage(self) -> str | None:
+        """Why no relay can be used now, or None. While it lasts every mail comes back deferred; better wait."""
+        now = asyncio.get_running_loop().time()
+        if self._channels or self._openings or any(health.usable_from <= now for health in self._healths):
+            return None
+        return "; ".join(health.trouble for health in self._healths)
+
+    async def send(self, mail: Outgoing, *, may_start: Callable[[], bool]) -> Result:
+        """Send one mail and return what became of it. ``may_start`` is called when its MAIL FROM is about to go."""
+        results: list[Result] = []
+        await self.send_many((mail,), lambda _: may_start(), lambda _, result: results.append(result))
+        return results[0]
+
+    async def send_many(
+        self,
+        mails: Iterable[MailT] | AsyncIterable[MailT],
+        may_start: Callable[[MailT], bool],
+        on_result: Callable[[MailT, Result], None],
+    ) -> None:
+        """Send mails over all connections, telling ``on_result`` each fate as it is known, in no set order.
+
+        ``may_start`` is called once for each MAIL FROM, at the moment it is written; both calls must be quick and
+        must not wait. Several calls may run at the same time. When an exception of theirs or a cancellation ends the
+        call, mails not begun are not begun, and those under way finish without being told of.
+        """
+        batch = _Batch(may_start, on_result)
+        try:
+            if isinstance(mails, AsyncIterable):
+                async for mail in mails:
+                    await batch.until_below(self._connections * MAILS_AT_HAND)
+                    self._enqueue(batch.job(mail))
+            else:
+                for mail in mails:
+                    self._enqueue(batch.job(mail), wake=False)
+                self._wake()
+            await batch.until_below(1)
+        finally:
+            batch.is_abandoned = True
+
+    async def drain(self) -> None:
+        """Begin nothing more, let what has begun finish, and say good-bye to the relays.
+
+        Mails that were waiting come back deferred. Bounded by the time limits of the steps under way.
+        """
+        self._is_open = False
+        self._defer_waiting("4.3.2", "sending is being stopped")
+        for task in tuple(self._openings):
+            task.cancel()
+        for channel in tuple(self._channels):
+            channel.retire()
+        await self._quiet.wait()
+        await asyncio.sleep(0)  # lets the closed sockets go
+
+    def take(self) -> Job | None:
+        """Return the next mail for a channel that can begin one now."""
+        while self._waiting:
+            job = self._waiting.popleft()
+            if not job.is_abandoned:
+                return job
+        return None
+
+    def give_back(self, job: Job, reason: str) -> None:
+        """Take back a mail whose connection was lost before its dot; it may go over another one at once."""
+        job.tries += 1
+        if job.tries >= TRIES or not self._is_open:
+            job.settle(Deferred(LOCAL_CODE, "4.4.2", reason))
+        elif not job.is_abandoned:
+            self._waiting.appendleft(job)
+
+    def closed(self, channel: Channel, reason: str, *, is_orderly: bool) -> None:
+        """Note that a channel is gone, and open another where mails wait."""
+        self._channels.discard(channel)
+        health = self._health(channel.relay)
+        health.connections -= 1
+        if channel.was_useful:
+            health.recover()
+        elif not is_orderly:
+            health.fail(reason, asyncio.get_running_loop().time())
+        self._wake()
+
+    def _enqueue(self, job: Job, *, wake: bool = True) -> None:
+        if not self._is_open:
+            job.settle(Deferred(LOCAL_CODE, "4.3.2", "sending is being stopped"))
+            return
+        self._waiting.append(job)
+        if wake:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Give waiting mails to idle channels and open as many more as are of use."""
+        if self._waiting:
+            for channel in tuple(self._channels):
+                if not self._waiting:
+                    break
+                channel.pump()
+        while self._is_open and len(self._openings) < len(self._waiting) and self._has_room():
+            health = self._choose()
+            if health is None:
+                break
+            self._open(health)
+        if self._waiting and not self._channels and not self._openings:
+            self._defer_waiting("4.4.1", self.outage or "no relay can be reached")
+        if self._channels or self._openings:
+            self._quiet.clear()
+        else:
+            self._quiet.set()
+
+    def _has_room(self) -> bool:
+        return len(self._channels) + len(self._openings) < self._connections
+
+    def _choose(self) -> _Health | None:
+        """Pick the usable relay that has the fewest connections for its weight."""
+        now = asyncio.get_running_loop().time()
+        usable = [health for health in self._healths if health.usable_from <= now]
+        return min(usable, key=lambda health: (health.connections + 1) / health.relay.weight, default=None)
+
+    def _open(self, health: _Health) -> None:
+        health.connections += 1
+        task = asyncio.create_task(self._connect(health), name=f"relay {health.relay.name}")
+        self._openings.add(task)
+        task.add_done_callback(self._opened)
+
+    async def _connect(self, health: _Health) -> None:
+        """Open a channel; what goes wrong is kept as the relay's trouble, and the next relay is tried."""
+        relay, limit = health.relay, self._messages_per_connection
+        try:
+            channel = await connect(relay, health.context, self, helo=self._helo, timeouts=self._timeouts, limit=limit)
+        except OSError as error:  # TimeoutError, ConnectionError and ssl.SSLError are of this kind
+            health.connections -= 1
+            health.fail(str(error) or type(error).__name__, asyncio.get_running_loop().time())
+            return
+        except BaseException:
+            health.connections -= 1
+            raise
+        self._channels.add(channel)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._openings.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "opening a connection to a relay failed", "exception": error, "task": task}
+            )
+            self._defer_waiting("4.3.0", "opening a connection to a relay failed")
+        self._wake()
+
+    def _health(self, relay: Relay) -> _Health:
+        return next(health for health in self._healths if health.relay is relay)
+
+    def _defer_waiting(self, enhanced: str, reason: str) -> None:
+        while self._waiting:
+            self._waiting.popleft().settle(Deferred(LOCAL_CODE, enhanced, reason))
+
+    def _abandon(self, reason: str) -> None:
+        """Drop everything now; what had its dot sent is told as unknown."""
+        self._is_open = False
+        self._defer_waiting("4.3.2", reason)
+        for task in tuple(self._openings):
+            task.cancel()
+        for channel in tuple(self._channels):
+            channel.abort(reason)
