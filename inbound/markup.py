@@ -8,12 +8,16 @@ comments, hidden elements), and never raises.
 import html as entities
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 Zone = Literal["", "quote", "signature", "border"]
 
 #: So many characters are read, after head, styles and comments are dropped; bounds the time spent on one mail.
 MOST_MARKUP = 300_000
+#: And so many tags and lines of it.
+MOST_TAGS = 20_000
+MOST_LINES = 5_000
 #: Elements open at a time; deeper ones are read without their marks.
 MOST_DEPTH = 1_000
 
@@ -119,6 +123,8 @@ class _Page:
     done: list[MarkedLine] = field(default_factory=list)
     here: list[str] = field(default_factory=list)
     zone: tuple[Zone, str] = ("", "")
+    quotes: list[str] = field(default_factory=list)  # the marks of the quotes that are open
+    signatures: list[str] = field(default_factory=list)
     hidden: int = 0
     pre: int = 0
     rest_is_quoted: str = ""
@@ -136,15 +142,22 @@ class _Page:
                 zone, mark = "quote", self.rest_is_quoted
             self.done.append(MarkedLine(text, zone, mark))
 
+    def enter(self, element: _Open) -> None:
+        """Count an element in that puts its text into a zone."""
+        (self.quotes if element.zone == "quote" else self.signatures).append(element.mark)
+        self.settle()
+
+    def leave(self, element: _Open) -> None:
+        """Count an element out again."""
+        (self.quotes if element.zone == "quote" else self.signatures).pop()
+        self.settle()
+
     def settle(self) -> None:
-        """Work out the zone from the elements that are open: quotes win over signatures."""
-        self.zone = ("", "")
-        for element in self.open:
-            if element.zone == "quote":
-                self.zone = ("quote", element.mark)
-                return
-            if element.zone == "signature":
-                self.zone = ("signature", element.mark)
+        """Work out the zone: quotes win over signatures."""
+        if self.quotes:
+            self.zone = ("quote", self.quotes[-1])
+        else:
+            self.zone = ("signature", self.signatures[-1]) if self.signatures else ("", "")
 
 
 def lines_of(markup: str) -> list[MarkedLine]:
@@ -152,7 +165,9 @@ def lines_of(markup: str) -> list[MarkedLine]:
     page = _Page()
     markup = _seen(markup)[:MOST_MARKUP]
     at = 0
-    for tag in _TAG.finditer(markup):
+    for tag in islice(_TAG.finditer(markup), MOST_TAGS):
+        if len(page.done) >= MOST_LINES:
+            break
         if tag.start() > at and not page.hidden:
             _write(page, markup[at : tag.start()])
         at = tag.end()
@@ -163,8 +178,10 @@ def lines_of(markup: str) -> list[MarkedLine]:
             _close(page, name.lower())
         else:
             _start(page, name.lower(), tag.group(3))
-    if not page.hidden:
-        _write(page, markup[at:])
+    else:
+        following = _TAG.search(markup, at)
+        if not page.hidden:
+            _write(page, markup[at : following.start() if following else len(markup)])
     page.newline()
     return page.done
 
@@ -203,7 +220,7 @@ def _write(page: _Page, text: str) -> None:
     if "&" in text:
         text = entities.unescape(text)
     if page.pre:
-        first, *others = text.split("\n")
+        first, *others = text.split("\n", MOST_LINES)
         page.here.append(first)
         for line in others:
             page.newline(blank=True)
@@ -240,7 +257,7 @@ def _start(page: _Page, tag: str, attributes: str) -> None:
         if element.gmail_quote:
             page.heads.append(len(page.done))
         if element.zone:
-            page.settle()
+            page.enter(element)
 
 
 def _quote_heads(page: _Page) -> None:
@@ -288,6 +305,7 @@ def _close(page: _Page, tag: str) -> None:
             del page.open[index:]
             page.hidden -= sum(element.hidden for element in closed)
             page.pre -= sum(element.tag == "pre" for element in closed)
-            if any(element.zone for element in closed):
-                page.settle()
+            for element in reversed(closed):
+                if element.zone:
+                    page.leave(element)
             return

@@ -6,9 +6,10 @@ Deals", typed alone, stays, although our footer holds the same words. Linear in 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 from inbound.world import World
 
@@ -48,11 +49,11 @@ _BESIDE = frozenset(
 
 _WEB = re.compile(r"<?\b(?:https?://|www\.|mailto:)[^\s<>]*>?", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![^\s<(\[\"':;,])[^\s<>()@]{1,100}@[^\s<>()@]{1,255}")
-_TOKEN = re.compile(r"[^\W_]+|[{}]{2}")
+#: A word, a slot, or a character of a script that puts no spaces between words.
+_DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+_TOKEN = re.compile(rf"[{_DENSE}]|[^\W_{_DENSE}]+|\{{\}}")
 _SLOT = re.compile(r"\{\{[^{}]{0,100}\}\}|\{[^{}]{0,60}\}|%\([^()]{0,60}\)s|%s")
 _OUR_LINK = re.compile(r"/(?:preferences|unsubscribe|privacy|one-click|u)/?", re.IGNORECASE)
-#: Scripts without spaces between words: each character counts as a word.
-_DENSE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _SLOT_TOKEN = "{}"  # noqa: S105 - a mark for a slot, not a secret
 
 
@@ -63,8 +64,6 @@ def _words(line: str) -> list[str]:
     if "@" in line:
         line = _MAIL.sub(" ", line)
     line = line.casefold().replace("’", "'").replace("'", "")
-    if _DENSE.search(line):
-        line = _DENSE.sub(r" \g<0> ", line)
     return _TOKEN.findall(line)
 
 
@@ -80,6 +79,8 @@ class OwnText:
     shingles: frozenset[tuple[str, ...]]
     short_lines: frozenset[tuple[str, ...]]
     company: tuple[str, ...] = ()
+    #: the templates by their first two words
+    starts: Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, *texts: str, lines: Sequence[str] = (), company: str = "", topics: Sequence[str] = ()) -> "OwnText":
@@ -105,7 +106,10 @@ class OwnText:
             words for words in templates if sum(word != _SLOT_TOKEN for word in words) >= 3 and words[0] != _SLOT_TOKEN
         }
         short |= {words for words in templates if 0 < len(words) < 3 and _SLOT_TOKEN not in words}
-        return cls(tuple(sorted(usable)), frozenset(shingles), frozenset(short), tuple(_words(company)))
+        starts: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
+        for template in sorted(usable):
+            starts[template[:2]] = (*starts.get(template[:2], ()), template)
+        return cls(tuple(sorted(usable)), frozenset(shingles), frozenset(short), tuple(_words(company)), starts)
 
     def lines_of_ours(self, lines: Sequence[str]) -> set[int]:
         """Return the indexes of the lines that we wrote ourselves."""
@@ -128,14 +132,11 @@ class OwnText:
     def _covered(self, words: list[str]) -> bytearray:
         """Mark each word that stands in a stretch of ours."""
         covered = bytearray(len(words))
-        for at in range(len(words) - SHINGLE + 1):
+        for at in range(len(words) - SHINGLE + 1 if self.shingles else 0):
             if tuple(words[at : at + SHINGLE]) in self.shingles:
                 covered[at : at + SHINGLE] = b"\1" * SHINGLE
-        starts: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        for template in self.templates:
-            starts.setdefault(template[:2], []).append(template)
-        for at in range(len(words) - 1):
-            for template in starts.get((words[at], words[at + 1]), ()):
+        for at, pair in enumerate(pairwise(words)):
+            for template in self.starts.get(pair, ()):
                 end = _matched(template, words, at)
                 covered[at:end] = b"\1" * (end - at)
         return covered

@@ -17,8 +17,10 @@ from inbound.ours import OwnText, own_text
 from inbound.world import World
 
 #: What lies beyond counts as quoted: nobody types so much, and the time per mail stays bounded.
-MOST_CHARACTERS = 200_000
-MOST_LINES = 6_000
+MOST_CHARACTERS = 100_000
+MOST_LINES = 2_500
+#: So many lines of one mail are looked at as possible attributions; hardly any mail holds ten.
+MOST_TRIES = 100
 #: Of a longer line only the beginning is looked at for marks; all of it is kept.
 MOST_OF_A_LINE = 1_500
 
@@ -44,6 +46,7 @@ class _Letter:
     clean: list[str]
     kind: list[str]  # "t" typed, "q" quoted, "s" signature, "o" ours
     marks: list[str] = field(default_factory=list)
+    tries: int = 0
     border: int = -1  # first line of what is quoted to the end without quote marks; -1 where nothing is
 
     def mark(self, name: str) -> None:
@@ -127,7 +130,10 @@ def _trim_marked(lines: Sequence[MarkedLine], own: OwnText) -> VisibleText:
 
 def _cleaned(line: str) -> str:
     """Return a line as it is compared: without invisible marks, odd spaces, and case."""
-    return line[:MOST_OF_A_LINE].translate(_INVISIBLE).strip().casefold()
+    line = line[:MOST_OF_A_LINE]
+    if not line.isascii() or "\x00" in line:
+        line = line.translate(_INVISIBLE)
+    return line.strip().casefold()
 
 
 def _read_quote_marks(letter: _Letter) -> None:
@@ -135,7 +141,11 @@ def _read_quote_marks(letter: _Letter) -> None:
     kind, clean = letter.kind, letter.clean
     bars = sum(line.startswith("|") for line in clean) > 1
     for index, line in enumerate(letter.raw):
-        if not _QUOTED.match(line[:20].translate(_INVISIBLE)) or (clean[index].startswith("|") and not bars):
+        if (
+            not clean[index]
+            or not _QUOTED.match(line[:20].translate(_INVISIBLE))
+            or (clean[index][0] == "|" and not bars)
+        ):
             continue
         if (
             _TAIL.match(clean[index])
@@ -227,6 +237,9 @@ def _border_at(letter: _Letter, at: int, floor: int) -> tuple[int, int, str] | N
     ):
         titled = at > floor and attributions.separator(clean[at - 1], bare=True)
         return at - bool(titled), end, "header block"
+    if not attributions.may_end(clean[at]) or letter.tries >= MOST_TRIES:
+        return None
+    letter.tries += 1
     following = letter.next_line(at + 1)
     quoted_next = following < len(clean) and letter.kind[following] == "q"
     found = attributions.attribution(clean, at, floor, quoted_next=quoted_next)

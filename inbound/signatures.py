@@ -137,6 +137,96 @@ _BANNER_HEAD = re.compile(
     r"uwaga|upozornění|внимание|осторожно|увага|figyelem|atenție|προσοχή|dikkat|تحذير|注意|警告|"
     r"주의)\s?[\]:!]"
 )
+#: Cheap to look for; without one of them the expressions above find nothing.
+_BANNER_HINTS = (
+    "ext",
+    "outside",
+    "do not click",
+    "don't often",
+    "why this is important",
+    "außerhalb",
+    "nicht oft",
+    "nicht häufig",
+    "pas souvent",
+    "l'extérieur",
+    "fuera de",
+    "suele recibir",
+    "fora da",
+    "esterno",
+    "al di fuori",
+    "van buiten",
+    "ekstern",
+    "utenfor",
+    "uden for",
+    "utanför",
+    "ulkopuol",
+    "zewn",
+    "spoza",
+    "mimo",
+    "внешн",
+    "извне",
+    "зовнішн",
+    "külső",
+    "din afara",
+    "εξωτερικ",
+    "harici",
+    "dışından",
+    "خارج",
+    "חיצוני",
+    "מחוץ",
+    "外部",
+    "外",
+    "외부",
+)
+_MACHINE_HINTS = (
+    "vir",
+    "scanned",
+    "print",
+    "imprim",
+    "drucken",
+    "ausdruck",
+    "umwelt",
+    "environment",
+    "milieu",
+    "stampare",
+    "google group",
+    "unsubscribe",
+    "this group",
+    "spam_",
+    "checked",
+    "avast",
+    "geprüft",
+)
+_NOTICE_HINTS = (
+    "confiden",
+    "privileged",
+    "disclaimer",
+    "legal",
+    "vertraul",
+    "haftungs",
+    "intended",
+    "unauthori",
+    "riserv",
+    "le informazioni",
+    "destinat",
+    "bestimm",
+    "bestemd",
+    "vertrouw",
+    "poufn",
+    "důvěrn",
+    "конфиденц",
+    "gizli",
+    "保密",
+    "机密",
+    "機密",
+    "기밀",
+    "bizalmas",
+    "luottamuks",
+    "fortrolig",
+    "konfident",
+    "empfänger",
+)
+_HAS_DIGIT = re.compile(r"\d")
 _LIST_FOOTER = re.compile(
     r"mailing list|mailman/listinfo|mailinglist|liste de diffusion|lista de correo|google groups|"
     r"groups\.google|listserv|lists\."
@@ -176,7 +266,7 @@ def machine_lines_above(lines: Sequence[str]) -> int:
             paragraph += 1
         first = lines[at]
         text = " ".join(lines[at:paragraph])[:800]
-        if not _BANNER.search(text):
+        if not any(hint in text for hint in _BANNER_HINTS) or not _BANNER.search(text):
             break
         if _BANNER_HEAD.search(first) or len(text) > 90:
             at = end = (
@@ -209,8 +299,9 @@ def signature_start(lines: Sequence[str]) -> tuple[int, str] | None:
 
 def _mark_at(lines: Sequence[str], at: int, line: str) -> str:
     if line in _DELIMITERS:
-        rest = [other for other in lines[at + 1 :] if other]
-        if len(rest) <= _MOST_LINES or _notice(lines, at + 1):
+        rest = sum(map(bool, lines[at + 1 : at + 1 + 4 * _MOST_LINES]))
+        short = rest <= _MOST_LINES and len(lines) - at <= 4 * _MOST_LINES
+        if short or _notice(lines, at + 1):
             return "signature delimiter"
         return ""
     if (
@@ -219,21 +310,25 @@ def _mark_at(lines: Sequence[str], at: int, line: str) -> str:
         and any(_LIST_FOOTER.search(other) for other in lines[at + 1 : at + 4])
     ):
         return "mailing list footer"
-    if _MACHINE_LINE.search(line):
+    if any(hint in line for hint in _MACHINE_HINTS) and _MACHINE_LINE.search(line):
         return "machine line"
     if (at == 0 or not lines[at - 1] or not lines[at - 1].strip("_-=* ")) and _notice(lines, at):
         return "confidentiality notice"
-    if _CONTACT.search(line) and _after_farewell(lines, at):
+    if at and (_HAS_DIGIT.search(line) or "." in line) and _after_farewell(lines, at) and _CONTACT.search(line):
         return "contact lines"
     return ""
 
 
 def _notice(lines: Sequence[str], start: int) -> bool:
     """Say whether the paragraph that starts at a line is a confidentiality notice."""
-    while start < len(lines) and not lines[start].strip("_-=* "):
-        start += 1
+    for _ in range(4):
+        start += start < len(lines) and not lines[start].strip("_-=* ")
     text = " ".join(_paragraph(lines, start))[:1500]
-    return len(text) > 40 and sum(points for points, words in _NOTICE if words.search(text)) >= 3
+    return (
+        len(text) > 40
+        and any(hint in text for hint in _NOTICE_HINTS)
+        and sum(points for points, words in _NOTICE if words.search(text)) >= 3
+    )
 
 
 def _paragraph(lines: Sequence[str], start: int) -> list[str]:
