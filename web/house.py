@@ -1,0 +1,55 @@
+"""What the customers' pages stand on: the database, the tokens, the pages, and how to ask an owner to confirm."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from consent import policy, subscribers
+from consent.ledger import Source
+from consent.model import Door, Proof, Subscriber, SubscriberId
+from kit.clock import Clock
+from kit.db import Database
+from mailer.tokens import Purpose, Token, Tokens
+from web.pages import Pages
+
+#: writes the mail that asks the owner of an address to confirm a sign-up; (session, person, topics, moment)
+AskToConfirm = Callable[[Any, SubscriberId, tuple[str, ...], datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class House:
+    """Joined in ``byleave.wiring``."""
+
+    database: Database
+    tokens: Tokens
+    pages: Pages
+    clock: Clock
+    policy_version: str
+    ask_to_confirm: AskToConfirm
+
+    def token(self, purpose: Purpose, text: str) -> Token | None:
+        """Return what the token of a URL says, or None unless it is genuine and made for this page."""
+        return self.tokens.read(purpose, text)
+
+    async def person(self, token: Token) -> Subscriber | None:
+        """Return the person that a token names; one that was erased has no address any more."""
+        async with self.database.reading() as session:
+            return await subscribers.load(session, SubscriberId(token.subscriber_id))
+
+    async def topic_name(self, key: str) -> str:
+        """Return the name that customers know a topic by."""
+        async with self.database.reading() as session:
+            return next((topic.name for topic in await policy.all_topics(session) if topic.key == key), key)
+
+    def source(self, door: Door, *, wording: str = "", mailing: int = 0) -> Source:
+        """Return the source of an act through one of these pages: the signed link is the proof."""
+        evidence = {"mailing": str(mailing)} if mailing else None
+        return Source(door, Proof.TOKEN, evidence, wording=wording, policy_version=self.policy_version)
+
+
+def masked(person: Subscriber) -> str:
+    """Return an address as far as its owner recognises it and a stranger with a forwarded link does not."""
+    if person.address is None:
+        return ""
+    return f"{person.address.local[0]}…@{person.address.domain}"
