@@ -241,7 +241,6 @@ async def settle_dead(
     began, and neither did a delivery that its claim's journal doesn't name: they wait again. ``None`` means that
     nothing is proven, and then every claimed row is unknown: it may have been sent, so it is never sent again by
     itself. Repeating changes nothing.
-
     """
     decided: list[Outcome] = []
     rows = await session.execute(
@@ -295,6 +294,18 @@ async def due_mailings(session: AsyncSession, *, now: datetime) -> list[int]:
         .where(_DELIVERY.c.state == "waiting", _DELIVERY.c.next_at <= now, MailingRow.gate == "open")
     )
     return list(rows)
+
+
+def unfinished(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
+    """Return the condition that in a mailing somebody waits or is in a worker's hands; others join it."""
+    return sa.exists().where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state.in_(("waiting", "claimed")))
+
+
+def waits_for_job(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
+    """Return the condition that in a mailing somebody waits for a job, not for a moment; others join it."""
+    return sa.exists().where(
+        _DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting", _DELIVERY.c.next_at.is_(None)
+    )
 
 
 async def skip_waiting(session: AsyncSession, mailing_id: int, *, reason: str, now: datetime) -> int:
