@@ -1,0 +1,55 @@
+"""Short answers to a question of ours: yes, no, undo, or the number of a choice. Pure.
+
+Only looked at where the mail came to the address of a letter that asked something; the same words mean nothing
+elsewhere.
+"""
+
+import enum
+import re
+import unicodedata
+
+from inbound.model import Reading
+
+ANSWER_CHARACTERS = 60  # an answer is a word or two; more is a letter
+
+
+class Answer(enum.StrEnum):
+    """What was answered."""
+
+    YES = "yes"
+    NO = "no"
+    UNDO = "undo"
+
+
+_WORDS = {
+    Answer.YES: "1|yes|y|yes please|ok|okay|confirm|confirmed|i confirm|correct|ja|ja bitte|bestätigen|oui|je confirme|"
+    "sí|si|confirmo|confermo|sim|tak|potwierdzam|да|подтверждаю|はい|是|是的|确认|確認|네|예|نعم|evet|onaylıyorum|joo|kyllä|"
+    "igen|ano|da|ναι|כן|हाँ|vâng|ใช่",
+    Answer.NO: "2|no|n|no thanks|nein|nee|non|não|nao|nie|нет|いいえ|不|不是|否|아니요|아니오|لا|hayır|hayir|nej|nei|"
+    "ei|nem|ne|όχι|לא|नहीं|không|ไม่",
+    Answer.UNDO: "undo|rückgängig|rueckgaengig|annuler|deshacer|annulla|desfazer|ongedaan maken|cofnij|отменить|"
+    "отмена|元に戻す|取り消し|撤销|撤銷|실행 취소|취소|تراجع|geri al",
+}
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+def _plain(text: str) -> str:
+    return " ".join(_EDGES.sub("", unicodedata.normalize("NFC", text).casefold()).split())
+
+
+_MEANINGS = {_plain(word): answer for answer, words in _WORDS.items() for word in words.split("|")}
+
+
+def read_answer(reading: Reading) -> Answer | None:
+    """Return the answer that the first line of the typed text gives, or the bare subject where nothing was typed."""
+    typed = reading.visible.typed.strip() if reading.visible else ""
+    first = next((line for line in typed.splitlines() if line.strip()), "")
+    if not first:
+        return _meaning(reading.mail.subject)
+    return _meaning(first)
+
+
+def _meaning(text: str) -> Answer | None:
+    if len(text) > ANSWER_CHARACTERS:
+        return None
+    return _MEANINGS.get(_plain(text))

@@ -1,0 +1,235 @@
+"""The one path of every mail that comes in, by whatever channel: known already? read, decide, commit, then answer.
+
+A 250 is given only after the commit is on disk: then either the mail is decided and what it asks for is done, or its
+bytes are kept and a job decides it soon. Trouble of our own is answered 451, so that the sender's server tries
+again; a mail is never refused for good because we failed, and never accepted and then lost.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from inbound import dispatch
+from inbound.content import content_key
+from inbound.dispatch import Decided, House
+from inbound.model import Channel, Envelope, Reading
+from inbound.world import World
+from kit.clock import Clock, utc_now
+from kit.config import InboundSettings
+from kit.db import Database
+from kit.log import logger
+
+READERS = 4  # mails read at one time; more would only share the same processors
+STUCK_READERS = 28  # threads that overran their time and can't be ended; beyond them mail is put off
+QUEUE_SECONDS = 60.0  # how long a mail waits for a reader before its server is asked to come again
+COMMIT_SECONDS = 90.0  # how long the database may take
+ATTEMPTS = 3  # to decide a deferred mail; then a person must look at it
+DEFERRED_BATCH = 20
+
+log = logger("inbound.intake")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The answer to whoever handed a mail over."""
+
+    code: int
+    enhanced: str
+    text: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the mail is on disk here, so that the other side may forget it."""
+        return self.code == 250
+
+
+ACCEPTED = Taken(250, "2.0.0", "taken and decided")
+KNOWN = Taken(250, "2.0.0", "taken before")
+KEPT = Taken(250, "2.0.0", "taken; it is decided in a moment")
+LATER = Taken(451, "4.3.0", "local trouble, please try again")
+
+
+class Read(Protocol):
+    """Reads one mail: pure, bounded and never raising (``inbound.reading.read``)."""
+
+    def __call__(self, raw: bytes, *, world: World, envelope: Envelope) -> Reading:
+        """Return what the mail is and what it asks for."""
+        ...  # the body is the reader's
+
+
+class WorldSource(Protocol):
+    """Knows what we sent lately (``inbound.worlds.Worlds``)."""
+
+    async def world(self) -> World:
+        """Return the world as it is now."""
+        ...  # the body is the source's
+
+
+class Intake:
+    """Takes mails. One for each process; every listener calls the same one."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        read: Read,
+        worlds: WorldSource,
+        house: House,
+        settings: InboundSettings,
+        wake_postman: Callable[[], None] = lambda: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Take what is needed; nothing is opened yet. ``wake_postman`` is called when letters wait in the outbox."""
+        self._database = database
+        self._read = read
+        self._worlds = worlds
+        self._house = house
+        self._settings = settings
+        self._wake_postman = wake_postman
+        self._clock = clock
+        self._readers = asyncio.Semaphore(READERS)
+        self._threads = ThreadPoolExecutor(READERS + STUCK_READERS, thread_name_prefix="reader")
+        self._stuck = 0
+        self._open: set[asyncio.Task[Taken]] = set()
+
+    async def take(self, raw: bytes, envelope: Envelope, at: datetime) -> Taken:
+        """Take one mail and return the answer for whoever brought it. Never raises for trouble of our own.
+
+        A peer that hangs up after the final dot cancels only its own wait: the work goes on to the commit.
+        """
+        task = asyncio.create_task(self._take(raw, envelope, at))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        # aiosmtpd cancels the handler when the peer closes after the dot; what the customer asked is done all the same
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait until every mail that is being taken is decided; called before the database is closed."""
+        while self._open:
+            await asyncio.wait(set(self._open))
+
+    def close(self) -> None:
+        """Let go of the reading threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def take_up_deferred(self) -> int:
+        """Decide mails that were put off; return how many are no longer deferred.
+
+        Each attempt is on disk before it is made. After ``ATTEMPTS`` a mail is parked for a person, and others pass.
+        """
+        async with self._database.reading() as session:
+            rows = await dispatch.deferred(session, DEFERRED_BATCH)
+        ended = 0
+        for row in rows:
+            async with self._database.transaction() as session:
+                if row.attempts >= ATTEMPTS:
+                    why = f"it could not be read in {ATTEMPTS} attempts"
+                    await dispatch.quarantine(session, row.id, at=self._clock(), why=why)
+                    log.warning("mail.quarantined", inbound_id=row.id)
+                    ended += 1
+                    continue
+                if not await dispatch.begin_attempt(session, row):
+                    continue
+            ended += await self._try_again(row.id, row.raw or b"", row.envelope, attempt=row.attempts + 1)
+        return ended
+
+    async def _take(self, raw: bytes, envelope: Envelope, at: datetime) -> Taken:
+        key = content_key(raw, at=at)
+        try:
+            reading = await self._reading(raw, envelope)
+            async with asyncio.timeout(COMMIT_SECONDS):
+                decided = await self._decide(key, reading, envelope, raw, at)
+        except Exception as error:  # noqa: BLE001 - whatever failed, the mail is kept or asked for again
+            if dispatch.is_database_trouble(error) and not isinstance(error, ReadingTooLong):
+                log.warning("mail.put_off", why=type(error).__name__)
+                return LATER
+            log.warning("mail.deferred", why=type(error).__name__)
+            return await self._keep(key, raw, envelope, at)
+        if decided is None:
+            log.info("mail.seen_again", channel=envelope.channel.value)
+            return KNOWN
+        log.info("mail.decided", inbound_id=decided.inbound_id, verdict=reading.verdict.value, actions=decided.actions)
+        if decided.queued:
+            self._wake_postman()
+        return ACCEPTED
+
+    async def _reading(self, raw: bytes, envelope: Envelope) -> Reading:
+        """Read the mail in a thread, within the time that one mail may take."""
+        async with asyncio.timeout(QUEUE_SECONDS):
+            await self._readers.acquire()
+        try:
+            if self._stuck >= STUCK_READERS:
+                raise TimeoutError  # every thread hangs; the database isn't touched either, so the sender comes again
+            world = await self._worlds.world()
+            work = self._threads.submit(self._read, raw, world=world, envelope=envelope)
+            future = asyncio.wrap_future(work)
+            done, _ = await asyncio.wait({future}, timeout=self._settings.decide_seconds)
+            if not done:
+                self._stuck += 1
+                future.add_done_callback(self._unstuck)
+                raise ReadingTooLong
+            return future.result()
+        finally:
+            self._readers.release()
+
+    def _unstuck(self, future: "asyncio.Future[Reading]") -> None:
+        self._stuck -= 1
+        if not future.cancelled():
+            future.exception()  # the mail is deferred already; nobody else wants to know
+
+    async def _decide(self, key: str, reading: Reading, envelope: Envelope, raw: bytes, at: datetime) -> Decided | None:
+        async with self._database.transaction() as session:
+            number = await dispatch.take_in(session, key, envelope.channel.value, at=at)
+            if number is None:
+                return None
+            return await dispatch.decide(session, number, reading, envelope, raw=raw, house=self._house, at=at)
+
+    async def _keep(self, key: str, raw: bytes, envelope: Envelope, at: datetime) -> Taken:
+        """Store the bytes, to be decided later; or ask the sender's server to come again."""
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS), self._database.transaction() as session:
+                stored = _envelope_out(envelope)
+                await dispatch.take_in(session, key, envelope.channel.value, at=at, raw=raw, envelope=stored)
+        except Exception as error:  # noqa: BLE001 - promise 7: our own trouble is a temporary answer
+            log.warning("mail.put_off", why=type(error).__name__)
+            return LATER
+        return KEPT
+
+    async def _try_again(self, number: int, raw: bytes, stored: dict[str, Any], *, attempt: int) -> int:
+        envelope = _envelope_in(stored)
+        try:
+            reading = await self._reading(raw, envelope)
+            async with self._database.transaction() as session:
+                if not await dispatch.end_attempt(session, number):
+                    return 0
+                decided = await dispatch.decide(
+                    session, number, reading, envelope, raw=raw, house=self._house, at=self._clock()
+                )
+        except Exception as error:  # noqa: BLE001 - one mail that can't be decided holds up no other
+            log.warning("mail.attempt_failed", inbound_id=number, attempt=attempt, why=type(error).__name__)
+            return 0
+        if decided.queued:
+            self._wake_postman()
+        log.info("mail.decided", inbound_id=number, verdict=reading.verdict.value, actions=decided.actions)
+        return 1
+
+
+class ReadingTooLong(Exception):
+    """The mail took longer to read than one mail may."""
+
+
+def _envelope_out(envelope: Envelope) -> dict[str, Any]:
+    return {**asdict(envelope), "rcpt_to": list(envelope.rcpt_to), "channel": envelope.channel.value}
+
+
+def _envelope_in(stored: dict[str, Any]) -> Envelope:
+    return Envelope(
+        mail_from=str(stored.get("mail_from", "")),
+        rcpt_to=tuple(stored.get("rcpt_to", ())),
+        peer=str(stored.get("peer", "")),
+        helo=str(stored.get("helo", "")),
+        channel=Channel(stored.get("channel", Channel.FILE.value)),
+    )

@@ -1,0 +1,199 @@
+"""The letters outside any campaign: queued in the transaction that calls for them, claimed, recorded, emptied.
+
+At most one letter of a kind goes to one address in the given days, whoever asks and however often; only a customer's
+own letter, handed on to customer service, knows no such limit. It composes and sends nothing
+(:mod:`mailer.postman` does).
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from kit.addresses import EmailAddress
+from kit.db import is_sqlite
+from mailer.tables import OutboxRow
+
+#: How long a claim lasts: longer than the ten minutes that a relay may take over the final dot (RFC 5321 4.5.3.2.6).
+LEASE = timedelta(minutes=15)
+RESPONSE_CHARACTERS = 500
+#: What stays of ``details`` once the letter was sent: what an answer to it means. The rest is personal and goes.
+KEPT_DETAILS = frozenset({"topics", "scope", "event", "mailing_id"})
+
+
+class Kind(enum.StrEnum):
+    """What a letter is for."""
+
+    RECEIPT = "receipt"  # to the owner: you have left, and how to take that back
+    CONFIRMATION = "confirmation"  # somebody, likely you, asked to join; say yes
+    QUESTION = "question"  # to the sender: did you mean to leave?
+    ASK_OWNER = "ask_owner"  # to the owner: somebody who has your copy asked to leave
+    HAND_ON = "hand_on"  # a customer's own letter, to customer service
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a letter that may have arrived is sent again: better twice than lost, for what a customer wrote."""
+        return self is Kind.HAND_ON
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One letter to be sent, or one that was claimed."""
+
+    kind: Kind
+    address: EmailAddress
+    address_hash: str
+    subscriber_id: int | None = None
+    mailing_id: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A letter that one worker has taken, with the token that fences its result."""
+
+    id: int
+    claim: str
+    attempt: int
+    created_at: datetime
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a letter of ours was about, for understanding an answer to it."""
+
+    kind: Kind
+    subscriber_id: int | None
+    details: Mapping[str, Any]
+    created_at: datetime
+
+
+async def enqueue(session: AsyncSession, letter: Letter, *, at: datetime, once_in: timedelta | None) -> int | None:
+    """Queue a letter and return its number; None where the address got one of its kind within ``once_in``.
+
+    RFC 3834 2: no more than one automatic answer to an address in some days, so that loops end.
+    """
+    if once_in is not None:
+        if not is_sqlite(session):  # two transactions that don't see each other yet would both queue one
+            lock = int(letter.address_hash[:15], 16)
+            await session.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+        recent = await session.scalar(
+            sa.select(OutboxRow.id)
+            .where(
+                OutboxRow.address_hash == letter.address_hash,
+                OutboxRow.kind == letter.kind.value,
+                OutboxRow.created_at > at - once_in,
+            )
+            .limit(1)
+        )
+        if recent is not None:
+            return None
+    row = OutboxRow(
+        kind=letter.kind.value, address=str(letter.address), address_hash=letter.address_hash,
+        subscriber_id=letter.subscriber_id, mailing_id=letter.mailing_id, details=dict(letter.details),
+        raw=letter.raw, created_at=at, next_at=at,
+    )  # fmt: skip
+    session.add(row)
+    await session.flush()
+    return row.id
+
+
+async def claim(session: AsyncSession, *, worker: str, token: str, at: datetime, most: int) -> list[Claimed]:
+    """Take up to ``most`` letters that are due; no other worker gets them while the lease lasts."""
+    due = (
+        sa.select(OutboxRow.id)
+        .where(OutboxRow.state == "waiting", OutboxRow.next_at <= at)
+        .order_by(OutboxRow.next_at, OutboxRow.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(await session.scalars(due))
+    if not ids:
+        return []
+    await session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.id.in_(ids))
+        .values(state="claimed", worker=worker, claim=token, attempt=OutboxRow.attempt + 1, next_at=at + LEASE)
+        .execution_options(synchronize_session=False)
+    )
+    rows = await session.scalars(
+        sa.select(OutboxRow)
+        .where(OutboxRow.id.in_(ids))
+        .order_by(OutboxRow.id)
+        .execution_options(populate_existing=True)
+    )
+    return [_claimed(row) for row in rows]
+
+
+async def record_done(session: AsyncSession, claimed: Claimed, state: str, *, at: datetime, response: str = "") -> bool:
+    """Note a final result ("sent", "failed" or "unknown") and empty what is personal; False if the claim was lost.
+
+    A customer's letter that could not be handed on keeps everything: staff must be able to find and save it.
+    """
+    values: dict[str, Any] = {"state": state, "done_at": at, "response": response[:RESPONSE_CHARACTERS]}
+    if state == "sent" or not claimed.letter.kind.may_repeat:
+        kept = {key: value for key, value in claimed.letter.details.items() if key in KEPT_DETAILS}
+        values |= {"address": "", "raw": None, "details": kept}
+    return await _record(session, claimed, values)
+
+
+async def record_waiting(session: AsyncSession, claimed: Claimed, *, next_at: datetime, response: str = "") -> bool:
+    """Give a letter back for another try at ``next_at``; False if the claim was lost."""
+    values = {"state": "waiting", "next_at": next_at, "response": response[:RESPONSE_CHARACTERS]}
+    return await _record(session, claimed, values)
+
+
+async def release(session: AsyncSession, *, at: datetime, dead: Sequence[str] = ()) -> int:
+    """Take over what dead workers left claimed, known as dead or by a lease that ran out; return how many.
+
+    A service letter may have been sent, so it ends as unknown; a customer's letter is handed on again.
+    """
+    lost = sa.and_(
+        OutboxRow.state == "claimed",
+        sa.or_(OutboxRow.next_at <= at, OutboxRow.worker.in_(list(dead))),
+    )
+    rows = list(await session.scalars(sa.select(OutboxRow).where(lost).with_for_update(skip_locked=True)))
+    for row in rows:
+        if Kind(row.kind).may_repeat:
+            row.state, row.next_at = "waiting", at
+        else:
+            row.state, row.done_at, row.address, row.raw = "unknown", at, "", None
+            row.details = {key: value for key, value in row.details.items() if key in KEPT_DETAILS}
+        row.claim = ""
+    await session.flush()
+    return len(rows)
+
+
+async def asked(session: AsyncSession, number: int) -> Asked | None:
+    """Return what a letter of ours asked, so that an answer to it can be understood."""
+    row = await session.get(OutboxRow, number)
+    if row is None:
+        return None
+    return Asked(Kind(row.kind), row.subscriber_id, dict(row.details), row.created_at)
+
+
+async def _record(session: AsyncSession, claimed: Claimed, values: Mapping[str, Any]) -> bool:
+    """Write a result, fenced by the claim: a worker that came back from the dead changes nothing."""
+    changed = await session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.id == claimed.id, OutboxRow.claim == claimed.claim, OutboxRow.state == "claimed")
+        .values(claim="", **values)
+        .returning(OutboxRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
+
+
+def _claimed(row: OutboxRow) -> Claimed:
+    local, _, domain = row.address.rpartition("@")
+    letter = Letter(
+        Kind(row.kind), EmailAddress(local, domain), row.address_hash, row.subscriber_id, row.mailing_id,
+        dict(row.details), row.raw,
+    )  # fmt: skip
+    return Claimed(row.id, row.claim, row.attempt, row.created_at, letter)
