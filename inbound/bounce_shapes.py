@@ -22,8 +22,8 @@ _RETURNED = re.compile(
         for line in r"""
         [-=*_~#.\s]{2,80}(?!.{0,80}@NEWS@).{0,60}@COPY@.{0,80}$
         (?:this|here|included|below|attached|enclosed|following)\b.{0,25} (?:is|are) (?:a |the |your )?@HEAD@.{0,80}$
-        (?:a|the) (?:@HEAD@|headers|body|summary|following)\b.{0,40}\b(?:message|mail|e-?mail)\b.{0,40}(?:follow|below|:\s*$)
-        (?:the )?@KIND@ (?:e-?mail|mail|message|text)@PART@(?: (?:is )?(?:follow|below|attached|begin|included).{0,30}|\s*[:.-]{1,80}\s*)$
+        (?:a|the) (?:@HEAD@|headers|body|summary|following)\b.{0,40} (?:message|e?-?mail)\b.{0,40}(?:follow|below|:\s*$)
+        (?:the )?@KIND@ (?:e?-?mail|message|text)@PART@@REST@$
         (?:message|mail) (?:headers?|contents?|body|text|header as received)\b.{0,20}(?:follow|below|:\s*$)
         message removed\s*$|begin forwarded message|original message (?:details|headers|as received)
         (?:return-path|received|x-received|dkim-signature|arc-seal)\s*:\s*\S
@@ -36,6 +36,7 @@ _RETURNED = re.compile(
     .replace("@NEWS@", "(?:address|recipient|transcript|error|fail|reason|diagnos|delivery|attempt)")
     .replace("@HEAD@", r"(?:copy|original|header|first|text|beginning|message)")
     .replace("@KIND@", "(?:original|returned|unsent|undelivered|rejected|your|bounced|failed|source)")
+    .replace("@REST@", r"(?: (?:is )?(?:follow|below|attached|begin|included).{0,30}|\s*[:.-]{1,80}\s*)")
     .replace("@PART@", "(?: headers?| contents?| body| text| as received)?")
     + ")",
     re.IGNORECASE,

@@ -29,7 +29,7 @@ _HEADER_PARTS = frozenset({"text/rfc822-headers", "message/global-headers"})
 _DAEMON = re.compile(
     r"(?:^|[<\"\s.\-_+=])(?:mailer[-_.]?daemon|mail[-_. ]?daemon|maildaemon|post[-_]?master|mdaemon|sysadmin|ndr|dsn"
     r"|jetmail|mail[-_. ]?(?:deliver\w*|system|administrator|admin|router|sweeper|marshal|server)"
-    r"|delivery[-_. ]?(?:sub)?system|system[-_. ]?administrator|bounce[sd]?|internet mail|smtp[-_. ]?gateway|mmailer)\b",
+    r"|delivery[-_. ]?(?:sub)?system|system[-_. ]?administrator|bounce[sd]?|internet mail|smtp[-_. ]?gateway)\b",
     re.IGNORECASE,
 )
 _SUBJECT = any_of(r"""
