@@ -5,7 +5,7 @@ Whoever alters, removes or inserts an event must alter all that follow; the veri
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from consent.model import Event
@@ -37,6 +37,19 @@ def event_hash(previous: str, event: Event, *, wording_sha256: str) -> str:
     }
     canonical = json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def first_misfit(links: Iterable[tuple[Event, str, str]]) -> int | None:
+    """Return the place of the first event that does not fit the chain, or None when all of them do.
+
+    Takes (event, wording hash, stored hash) in the order of the chain from its beginning.
+    """
+    previous = GENESIS
+    for seq, (event, wording_sha256, stored) in enumerate(links, start=1):
+        if event.seq != seq or event_hash(previous, event, wording_sha256=wording_sha256) != stored:
+            return seq
+        previous = stored
+    return None
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -16,13 +16,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kit.addresses import domain_to_ascii, parse_address
-from kit.errors import InvalidSettings
+from kit.errors import InvalidAddress, InvalidSettings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def _address(text: str) -> str:
-    return str(parse_address(text))
+    try:
+        return str(parse_address(text))
+    except InvalidAddress as cause:
+        raise ValueError(cause.public) from cause
+
+
+def _domain(text: str) -> str:
+    try:
+        return domain_to_ascii(text)
+    except InvalidAddress as cause:
+        raise ValueError(cause.public) from cause
 
 
 def _zone(text: str) -> str:
@@ -35,7 +45,7 @@ def _zone(text: str) -> str:
 
 
 AddressText = Annotated[str, AfterValidator(_address)]
-DomainText = Annotated[str, AfterValidator(domain_to_ascii)]
+DomainText = Annotated[str, AfterValidator(_domain)]
 ZoneText = Annotated[str, AfterValidator(_zone)]
 
 

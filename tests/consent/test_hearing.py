@@ -1,0 +1,72 @@
+"""Withdrawals are heard at once in the process, and soon from others, and held only against older clearances."""
+
+from consent import gate, ledger
+from consent.hearing import Hearing
+from consent.ledger import Source
+from consent.model import Clearance, Door, Proof, SubscriberId
+from kit.db import Database
+from tests.database import BY_REPLY, LATER, NOW, given_subscribers
+
+BY_PAGE_AGAIN = Source(Door.PAGE, Proof.TOKEN)
+
+
+async def cleared(database: Database, person: SubscriberId) -> Clearance:
+    async with database.transaction() as session:
+        answer = (await gate.clear(session, [person], "deals", now=NOW))[person]
+    assert isinstance(answer, Clearance)
+    return answer
+
+
+async def test_a_withdrawal_is_heard_when_it_is_on_disk_and_not_before(database: Database) -> None:
+    """The door answers after this, so no MAIL FROM starts after the answer (promise 2)."""
+    (anna,) = await given_subscribers(database, 1)
+    clearance = await cleared(database, anna)
+    hearing = Hearing()
+
+    async with database.transaction() as session:
+        await ledger.withdraw_all(session, anna, source=BY_REPLY, at=LATER)
+        assert not hearing.heard(clearance)
+
+    assert hearing.heard(clearance)
+
+
+async def test_another_topic_or_person_is_not_concerned(database: Database) -> None:
+    """Leaving one topic stops that topic's mail only."""
+    anna, bob = await given_subscribers(database, 2)
+    about_deals, of_bob = await cleared(database, anna), await cleared(database, bob)
+    hearing = Hearing()
+
+    async with database.transaction() as session:
+        await ledger.withdraw(session, anna, ["events"], source=BY_REPLY, at=LATER)
+
+    assert not hearing.heard(about_deals)
+    assert not hearing.heard(of_bob)
+
+
+async def test_a_later_clearance_is_not_held_back_by_an_older_withdrawal(database: Database) -> None:
+    """Who left and came back is mailed again by the same worker."""
+    (anna,) = await given_subscribers(database, 1)
+    hearing = Hearing()
+    async with database.transaction() as session:
+        await ledger.withdraw_all(session, anna, source=BY_REPLY, at=LATER)
+    async with database.transaction() as session:
+        await ledger.subscribe(session, anna, ["deals"], source=BY_PAGE_AGAIN, at=LATER.replace(minute=1))
+        await ledger.confirm(session, anna, ["deals"], source=BY_PAGE_AGAIN, at=LATER.replace(minute=2))
+
+    assert not hearing.heard(await cleared(database, anna))
+
+
+async def test_what_another_process_wrote_is_caught_up_with(database: Database) -> None:
+    """From the end of the ledger, each event once."""
+    (anna,) = await given_subscribers(database, 1)
+    clearance = await cleared(database, anna)
+    async with database.transaction() as session:
+        await ledger.withdraw_all(session, anna, source=BY_REPLY, at=LATER)
+    elsewhere = Hearing(seq=clearance.seq)  # made afterwards: it was told nothing
+
+    async with database.reading() as session:
+        first = await elsewhere.catch_up(session)
+        second = await elsewhere.catch_up(session)
+
+    assert (first, second) == (1, 0)
+    assert elsewhere.heard(clearance)
