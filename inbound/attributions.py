@@ -97,7 +97,7 @@ def _language(text: str, *, quoted_next: bool) -> str | None:
     if verb and (address or dated):
         late = verb.end() >= len(bare) - 12 or ends_with_address or not bare[verb.end() :].strip(" :").count(" ") > 6
         return language if late and (address or quoted_next or _opens(bare)) else None
-    if quoted_next and (verb or address or dated) and len(bare) < 200:
+    if quoted_next and (address or dated or (verb and verb.start() > 3)) and len(bare) < 200:
         return language
     return "" if address and dated and ends_with_address and _opens(bare) and len(bare) < 220 else None
 

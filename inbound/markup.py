@@ -18,6 +18,7 @@ MOST_MARKUP = 300_000
 #: And so many tags and lines of it.
 MOST_TAGS = 20_000
 MOST_LINES = 5_000
+MOST_RULES = 20
 #: Elements open at a time; deeper ones are read without their marks.
 MOST_DEPTH = 1_000
 
@@ -113,6 +114,7 @@ class _Open:
     hidden: bool = False
     mark: str = ""
     gmail_quote: bool = False
+    ruled: bool = False
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class _Page:
     hidden: int = 0
     pre: int = 0
     rest_is_quoted: str = ""
+    rules: list[int] = field(default_factory=list)  # the first lines below rules as Outlook draws them
     heads: list[int] = field(
         default_factory=list
     )  # the first lines of open gmail_quote elements without their blockquote yet
@@ -141,6 +144,12 @@ class _Page:
             if self.rest_is_quoted:
                 zone, mark = "quote", self.rest_is_quoted
             self.done.append(MarkedLine(text, zone, mark))
+
+    def quote_from(self, first: int, mark: str) -> None:
+        """Quote the lines from one on that no mark has told of yet."""
+        for index in range(first, len(self.done)):
+            if self.done[index].zone != "quote":
+                self.done[index] = MarkedLine(self.done[index].text, "quote", mark)
 
     def enter(self, element: _Open) -> None:
         """Count an element in that puts its text into a zone."""
@@ -183,6 +192,9 @@ def lines_of(markup: str) -> list[MarkedLine]:
         if not page.hidden:
             _write(page, markup[at : following.start() if following else len(markup)])
     page.newline()
+    if page.heads:  # a gmail_quote without a blockquote: all in it was forwarded
+        page.quote_from(page.heads[0], "gmail")
+    _quote_below_rule(page)
     return page.done
 
 
@@ -254,6 +266,8 @@ def _start(page: _Page, tag: str, attributes: str) -> None:
         page.open.append(element)
         page.hidden += element.hidden
         page.pre += tag == "pre"
+        if element.ruled and len(page.rules) < MOST_RULES:
+            page.rules.append(len(page.done))
         if element.gmail_quote:
             page.heads.append(len(page.done))
         if element.zone:
@@ -263,10 +277,17 @@ def _start(page: _Page, tag: str, attributes: str) -> None:
 def _quote_heads(page: _Page) -> None:
     """Quote what stood in a gmail_quote before its blockquote: an attribution line, in whatever language."""
     page.newline()
-    for index in range(page.heads[-1], len(page.done)):
-        if not page.done[index].zone:
-            page.done[index] = MarkedLine(page.done[index].text, "quote", "gmail")
+    page.quote_from(page.heads[-1], "gmail")
     page.heads.clear()
+
+
+def _quote_below_rule(page: _Page) -> None:
+    """Quote what stands below the first rule under which three lines "Label: value" follow, in whatever language."""
+    for first in page.rules:
+        labels = sum(0 < line.text.find(":") < 40 or "：" in line.text[:20] for line in page.done[first : first + 5])
+        if labels >= 3:
+            page.quote_from(first, "outlook")
+            return
 
 
 def _described(tag: str, attributes: str) -> _Open:
@@ -280,6 +301,7 @@ def _described(tag: str, attributes: str) -> _Open:
         name, value = found.group(1).lower(), found.group(2) or found.group(3) or found.group(4) or ""
         if name == "style":
             element.hidden = element.hidden or _HIDDEN.search(value) is not None
+            element.ruled = _RULED.search(value) is not None
             continue
         value = value.lower()
         marked = _ANY_MARK.search(value)

@@ -46,6 +46,7 @@ class _Letter:
     clean: list[str]
     kind: list[str]  # "t" typed, "q" quoted, "s" signature, "o" ours
     marks: list[str] = field(default_factory=list)
+    paged: bool = False  # read from HTML: quotes are elements, not marks at the start of lines
     tries: int = 0
     border: int = -1  # first line of what is quoted to the end without quote marks; -1 where nothing is
 
@@ -117,15 +118,26 @@ def _campaigns(mail: InboundMail, world: World) -> tuple[str, ...]:
 
 
 def _trim_marked(lines: Sequence[MarkedLine], own: OwnText) -> VisibleText:
-    beyond = "\n".join(line.text for line in lines[MOST_LINES:])
-    lines = lines[:MOST_LINES]
+    last = _within_limits(lines)
+    beyond = "\n".join(line.text for line in lines[last:])
+    lines = lines[:last]
     raw = [line.text for line in lines]
-    letter = _Letter(raw, [_cleaned(line) for line in raw], ["t"] * len(raw))
+    letter = _Letter(raw, [_cleaned(line) for line in raw], ["t"] * len(raw), paged=True)
     for index, line in enumerate(lines):
         if line.zone and line.text:
             letter.kind[index] = "s" if line.zone == "signature" else "q"
             letter.mark(f"{line.mark} {line.zone}")
     return _told(letter, own, beyond)
+
+
+def _within_limits(lines: Sequence[MarkedLine]) -> int:
+    """Return how many lines are looked at: a single endless line is quoted as a whole."""
+    characters = 0
+    for index, line in enumerate(lines[:MOST_LINES]):
+        characters += len(line.text)
+        if characters > MOST_CHARACTERS:
+            return index
+    return min(len(lines), MOST_LINES)
 
 
 def _cleaned(line: str) -> str:
@@ -200,6 +212,10 @@ def _find_borders(letter: _Letter, start: int) -> None:
     at, floor = start, start
     while at < len(letter.raw):
         line = letter.clean[at]
+        if letter.kind[at] == "q" and letter.paged and attributions.separator(line) == "forwarded message":
+            letter.mark("forwarded message")
+            _quote(letter, at, len(letter.raw))
+            return
         if not line or letter.kind[at] != "t":
             floor = at + 1 if line else floor
             at += 1
@@ -277,9 +293,14 @@ def _take_out_ours(letter: _Letter, own: OwnText) -> None:
         return
     below = range(letter.border, len(letter.raw))
     ours = own.lines_of_ours([letter.raw[index] for index in below])
-    if ours and (after := letter.border + max(ours) + 1) < len(letter.raw):
-        # Typed under our whole mail, by a program that marks no quotes: only what follows our last line can be theirs.
-        letter.kind[after:] = ["t" if letter.raw[index].strip() else "q" for index in range(after, len(letter.raw))]
+    if not ours:
+        return
+    # Typed under our whole mail, by a program that marks no quotes: only what follows our last paragraph can be theirs.
+    after = letter.border + max(ours) + 1
+    while after < len(letter.raw) and letter.clean[after]:
+        after += 1
+    if letter.next_line(after) < len(letter.raw):
+        letter.kind[after:] = "t" * (len(letter.raw) - after)
         letter.mark("below our own words")
 
 
