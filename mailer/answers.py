@@ -46,26 +46,27 @@ class ReplyReader:
 
     def read(self, received: bytes) -> Iterator[Reply]:
         """Yield each reply that is whole now; raise :class:`NotSmtp` behind the last one that was sound."""
-        lines = (self._partial + received if self._partial else received).split(b"\r\n")
+        if self._partial:
+            received = self._partial + received
+        lines = received.split(b"\r\n")
         self._partial = lines.pop()
+        # RFC 5321 2.3.8: only CR LF ends a line; one alone could make two replies of one.
+        has_stray = received.count(b"\n") != len(lines) or received.count(b"\r") != len(lines)
         for line in lines:
             code = _CODES.get(line[:3])
-            # RFC 5321 2.3.8: only CR LF ends a line; one alone could make two replies of one.
-            if code is None or len(line) > LINE_OCTETS or b"\n" in line or b"\r" in line:
+            if code is None or len(line) > LINE_OCTETS or (has_stray and (b"\n" in line or b"\r" in line)):
                 raise NotSmtp("the relay's answer is not an SMTP reply")
             mark = line[3:4]
             if mark == b" " or not mark:
-                yield self._whole(code, line)
+                yield self._whole(code, line) if self._lines else Reply(code, [line])
             elif mark == b"-" and len(self._lines) < REPLY_LINES - 1:
                 self._lines.append(line)
             else:
                 raise NotSmtp("the relay's answer has no end or is not an SMTP reply")
-        if len(self._partial) > LINE_OCTETS:
+        if len(self._partial) > LINE_OCTETS or b"\n" in self._partial:
             raise NotSmtp("the relay's answer has no end")
 
     def _whole(self, code: int, last: bytes) -> Reply:
-        if not self._lines:
-            return Reply(code, [last])
         lines, self._lines = [*self._lines, last], []
         if any(line[:3] != last[:3] for line in lines):  # RFC 5321 4.2.1
             raise NotSmtp("the lines of the relay's answer contradict each other")

@@ -39,7 +39,6 @@ class Step(Enum):
     QUIT = auto()
 
 
-_ENVELOPE_STEPS = frozenset({Step.MAIL, Step.RCPT, Step.DATA})
 _IN_WORDS = {
     Step.GREETING: "the connection",
     Step.EHLO: "our greeting",
@@ -251,7 +250,7 @@ class Dialogue:
 
     def _read(self, received: bytes) -> None:
         for reply in self._reader.read(received):
-            if self.awaited is Step.HANDSHAKE:
+            if self._awaited and self._awaited[0] is Step.HANDSHAKE:
                 break
             self._answer(reply)
             if self._is_over:
@@ -264,7 +263,7 @@ class Dialogue:
 
     def _answer(self, reply: Reply) -> None:
         """Match one reply with what it answers."""
-        step = self.awaited
+        step = self._awaited[0] if self._awaited else None
         if reply.code == 421 and step is not Step.DOT:  # RFC 5321 3.8: it may come at any time
             self._end(reply.text)
             return
@@ -273,7 +272,7 @@ class Dialogue:
         self._awaited.popleft()
         if step is Step.DOT:
             self._answer_dot(reply)
-        elif step in _ENVELOPE_STEPS:
+        elif step is Step.MAIL or step is Step.RCPT or step is Step.DATA:
             self._answer_envelope(step, reply)
         elif step is Step.RSET and reply.code >= 300:
             self._end(f"the relay did not take RSET: {reply.text}")
