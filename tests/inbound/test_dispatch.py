@@ -1,0 +1,436 @@
+"""What a mail changes: the ledger, the decision, the outbox, all in one transaction."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from consent.tables import SubscriberRow, SuppressionRow
+from inbound.model import Envelope, Reading
+from inbound.world import World
+from kit.db import Database
+from mailer.outbox import Kind, Letter, enqueue
+from tests.database import NOW, SECRETS, database
+from tests.inbound.taking import ANNA, BOB, HOUSE, SERVICE, TOKENS, Town, a_mail, an_envelope, simple_read, town_on
+
+__all__ = ["database"]
+
+
+@pytest.fixture
+async def town(database: Database) -> AsyncIterator[Town]:
+    async with town_on(database) as made:
+        yield made
+
+
+async def test_the_owner_who_replies_leaves_at_once_and_gets_a_receipt(town: Town) -> None:
+    """A reply to the token address by the person whom we mailed ends the topic, with the surest proof."""
+    address = town.reply_address(town.anna)
+
+    taken = await town.intake.take(a_mail(to=address, text="unsubscribe deals"), an_envelope(ANNA, address), NOW)
+
+    assert taken.code == 250
+    assert await town.events() == [("withdraw", ("deals",), "reply", "token")]
+    (receipt,) = await town.outbox()
+    assert (receipt.kind, receipt.address) == ("receipt", str(ANNA))
+    assert receipt.details["topics"] == ["deals"]
+    assert receipt.details["in_reply_to"] == "1@example.org"
+
+
+async def test_a_bare_unsubscribe_ends_everything(town: Town) -> None:
+    """No topic named means all of them."""
+    await town.intake.take(a_mail(sender=BOB, text="unsubscribe"), an_envelope(BOB), NOW)
+
+    assert await town.events() == [("withdraw_all", (), "reply", "exact_address")]
+
+
+async def test_an_alias_of_the_mailed_address_leaves_too(town: Town) -> None:
+    """Google's dots and plus-tags are spellings of one mailbox."""
+    sender = "annasmith+shop@googlemail.com"
+    address = town.reply_address(town.anna)
+
+    await town.intake.take(a_mail(sender=sender, to=address, text="unsubscribe"), an_envelope(sender, address), NOW)
+    plus = "bob+news@example.org"
+    await town.intake.take(a_mail(sender=plus, text="unsubscribe", message_id="2@x"), an_envelope(plus), NOW)
+
+    assert [(act, proof) for act, _, _, proof in await town.events()] == [
+        ("withdraw_all", "token"),
+        ("withdraw_all", "alias"),
+    ]
+
+
+async def test_a_friend_with_a_forwarded_copy_leads_to_a_question_to_the_owner(town: Town) -> None:
+    """The token alone ends nobody else's mail; the owner is asked, and the friend is told nothing."""
+    address = town.reply_address(town.anna)
+    friend = "friend@elsewhere.example"
+
+    await town.intake.take(a_mail(sender=friend, to=address, text="unsubscribe"), an_envelope(friend, address), NOW)
+
+    assert await town.events() == []
+    (asked,) = await town.outbox()
+    assert (asked.kind, asked.address, asked.details["scope"]) == ("ask_owner", str(ANNA), "all")
+    assert "in_reply_to" not in asked.details
+
+
+async def test_the_unsubscribe_button_counts_from_any_address_and_the_owner_hears_of_it(town: Town) -> None:
+    """RFC 8058 and RFC 2369: a mail program's button may send from another address; undo goes to the owner."""
+    address = town.reply_address(town.anna)
+    mail = a_mail(sender="other@work.example", to=address, subject="unsubscribe", text="")
+
+    await town.intake.take(mail, an_envelope("other@work.example", address), NOW)
+
+    assert await town.events() == [("withdraw_all", (), "mailto", "token")]
+    (receipt,) = await town.outbox()
+    assert (receipt.kind, receipt.address, receipt.details["topics"]) == ("receipt", str(ANNA), ["courses", "deals"])
+
+
+async def test_another_subscriber_with_a_forwarded_copy_leaves_in_their_own_name(town: Town) -> None:
+    """Bob answers Anna's copy: Bob leaves, Anna is asked."""
+    address = town.reply_address(town.anna)
+
+    await town.intake.take(a_mail(sender=BOB, to=address, text="unsubscribe"), an_envelope(BOB, address), NOW)
+
+    assert await town.events(town.anna) == []
+    assert await town.events(town.bob) == [("withdraw_all", (), "reply", "exact_address")]
+    assert [(row.kind, row.address) for row in await town.outbox()] == [
+        ("receipt", str(BOB)),
+        ("ask_owner", str(ANNA)),
+    ]
+
+
+async def test_a_stranger_without_a_token_changes_nothing_and_reaches_customer_service(town: Town) -> None:
+    """Somebody whom we don't mail is read by a person."""
+    raw = a_mail(sender="x@elsewhere.example", text="unsubscribe")
+
+    await town.intake.take(raw, an_envelope("x@elsewhere.example"), NOW)
+
+    assert await town.events() == []
+    (row,) = await town.outbox()
+    assert (row.kind, row.address, row.raw) == ("hand_on", str(SERVICE), raw)
+    assert [row.review for row in await town.decisions()] == [True]
+
+
+async def test_a_human_letter_is_handed_on_and_kept_nowhere_else(town: Town) -> None:
+    """P9: the bytes are in the outbox until they are handed over; inbound keeps none."""
+    raw = a_mail(text="Where is my order 4711?")
+
+    await town.intake.take(raw, an_envelope(), NOW)
+
+    (row,) = await town.outbox()
+    assert (row.kind, row.raw) == ("hand_on", raw)
+    assert [(mail.state, mail.raw, mail.envelope) for mail in await town.mails()] == [("decided", None, {})]
+
+
+async def test_the_same_mail_by_any_channel_counts_once(town: Town) -> None:
+    """Trace lines differ by channel; the content doesn't."""
+    raw = a_mail(text="unsubscribe")
+
+    first = await town.intake.take(raw, an_envelope(), NOW)
+    again = await town.intake.take(b"Received: from x by y; z\r\nDelivered-To: a@b\r\n" + raw, an_envelope(), NOW)
+    bare = await town.intake.take(raw.replace(b"\r\n", b"\n"), Envelope(str(ANNA)), NOW + timedelta(days=1))
+
+    assert {first.code, again.code, bare.code} == {250}
+    assert len(await town.events()) == len(await town.decisions()) == len(await town.outbox()) == 1
+
+
+async def test_a_bare_unsubscribe_without_id_and_date_counts_again_another_day(town: Town) -> None:
+    """Two mails that look the same and carry no time are two wishes when days lie between them."""
+    raw = b"From: bob@example.org\r\nSubject: unsubscribe\r\n\r\n"
+
+    for day in (0, 0, 3):
+        await town.intake.take(raw, an_envelope(BOB), NOW + timedelta(days=day))
+
+    assert len(await town.decisions()) == 2
+
+
+async def test_one_receipt_a_week(town: Town) -> None:
+    """RFC 3834 2: a thousand wishes get one answer, and each wish counts."""
+    for number in range(5):
+        mail = a_mail(text="unsubscribe deals", message_id=f"{number}@x")
+        await town.intake.take(mail, an_envelope(), NOW + timedelta(hours=number))
+    await town.intake.take(a_mail(text="unsubscribe", message_id="9@x"), an_envelope(), NOW + timedelta(days=8))
+
+    assert [row.kind for row in await town.outbox()] == ["receipt", "receipt"]
+    assert len(await town.decisions()) == 6
+
+
+async def test_joining_waits_for_the_mailed_address(town: Town) -> None:
+    """Subscribe leads to pending and a confirmation mail; only an answer to that grants."""
+    await town.intake.take(a_mail(text="unsubscribe"), an_envelope(), NOW)
+    later = NOW + timedelta(minutes=5)
+    await town.intake.take(a_mail(text="subscribe deals", message_id="2@x"), an_envelope(), later)
+    confirmation = (await town.outbox())[-1]
+    assert (confirmation.kind, confirmation.details["topics"]) == ("confirmation", ["deals"])
+
+    address = TOKENS.confirm_address("reply.shop.example", town.anna, confirmation.id)
+    answer = a_mail(to=address, text="Yes!", message_id="3@x")
+    await town.intake.take(answer, an_envelope(ANNA, address), later + timedelta(minutes=1))
+
+    assert [event[0] for event in await town.events()] == ["withdraw_all", "subscribe", "confirm"]
+
+
+async def test_a_forwarded_confirmation_grants_nothing(town: Town) -> None:
+    """Joining is hard: only the mailed address says yes."""
+    await town.intake.take(a_mail(text="unsubscribe"), an_envelope(), NOW)
+    await town.intake.take(a_mail(text="subscribe deals", message_id="2@x"), an_envelope(), NOW + timedelta(minutes=5))
+    address = TOKENS.confirm_address("reply.shop.example", town.anna, (await town.outbox())[-1].id)
+
+    answer = a_mail(sender=BOB, to=address, text="yes", message_id="3@x")
+    await town.intake.take(answer, an_envelope(BOB, address), NOW + timedelta(minutes=6))
+
+    assert [event[0] for event in await town.events()] == ["withdraw_all", "subscribe"]
+
+
+async def test_undo_brings_back_what_the_receipt_names(town: Town) -> None:
+    """The owner answers the receipt with "undo"; a stranger's answer changes nothing."""
+    await town.intake.take(a_mail(text="unsubscribe deals"), an_envelope(), NOW)
+    address = TOKENS.confirm_address("reply.shop.example", town.anna, (await town.outbox())[0].id)
+    later = NOW + timedelta(hours=1)
+
+    stranger = a_mail(sender=BOB, to=address, text="undo", message_id="2@x")
+    await town.intake.take(stranger, an_envelope(BOB, address), later)
+    await town.intake.take(a_mail(to=address, text="Undo", message_id="3@x"), an_envelope(ANNA, address), later)
+
+    assert [event[0] for event in await town.events()] == ["withdraw", "subscribe", "confirm"]
+    assert (await town.decisions())[-1].actions == ["undo deals"]
+
+
+async def test_an_unclear_mail_asks_once_and_a_number_answers(town: Town) -> None:
+    """One short question; "1" leaves. Asked again within the week, customer service reads the letter instead."""
+    await town.intake.take(a_mail(text="perhaps I had enough"), an_envelope(), NOW)
+    (question,) = await town.outbox()
+    assert (question.kind, question.details["scope"]) == ("question", "all")
+    address = TOKENS.confirm_address("reply.shop.example", town.anna, question.id)
+
+    await town.intake.take(a_mail(text="perhaps more", message_id="2@x"), an_envelope(), NOW + timedelta(hours=1))
+    answer = a_mail(to=address, text="1", message_id="3@x")
+    await town.intake.take(answer, an_envelope(ANNA, address), NOW + timedelta(hours=2))
+
+    assert [row.kind for row in await town.outbox()] == ["question", "hand_on", "receipt"]
+    assert await town.events() == [("withdraw_all", (), "reply", "token")]
+
+
+async def test_the_owner_says_that_the_friend_was_right(town: Town) -> None:
+    """An answer to the question about another's wish is the owner's own act."""
+    address = town.reply_address(town.anna)
+    friend = "friend@elsewhere.example"
+    mail = a_mail(sender=friend, to=address, text="unsubscribe deals")
+    await town.intake.take(mail, an_envelope(friend, address), NOW)
+    back = TOKENS.confirm_address("reply.shop.example", town.anna, (await town.outbox())[0].id)
+
+    await town.intake.take(a_mail(to=back, text="yes", message_id="2@x"), an_envelope(ANNA, back), NOW)
+
+    assert await town.events() == [("withdraw", ("deals",), "reply", "token")]
+
+
+async def test_a_hard_bounce_counts_with_our_token_only(town: Town) -> None:
+    """A20: anybody can write a bounce; only the return path of the letter proves it."""
+    verp = TOKENS.bounce_address("bounce.shop.example", town.anna, town.mailing)
+
+    forged = a_mail(sender="mailer-daemon@x.example", text="bounced", message_id="1@x")
+    await town.intake.take(forged, an_envelope("", "promotions@shop.example"), NOW)
+    assert await _suppressed(town) is None
+    real = a_mail(sender="mailer-daemon@x.example", to=verp, text="bounced", message_id="2@x")
+    await town.intake.take(real, an_envelope("", f"prvs=1234abcdef={verp}"), NOW)
+
+    assert await _suppressed(town) == "bounce"
+    assert [row.review for row in await town.decisions()] == [True, False]
+    assert await town.outbox() == []
+
+
+async def _suppressed(town: Town) -> str | None:
+    async with town.database.reading() as session:
+        row = await session.get(SuppressionRow, SECRETS.address_hash(ANNA))
+        return row.reason if row else None
+
+
+async def test_a_soft_bounce_is_counted_and_suppresses_nobody(town: Town) -> None:
+    """A full mailbox is no dead address."""
+    verp = TOKENS.bounce_address("bounce.shop.example", town.anna, town.mailing)
+
+    await town.intake.take(a_mail(sender="mailer-daemon@x.example", text="bounced soft"), an_envelope("", verp), NOW)
+
+    assert (await town.decisions())[0].actions == ["soft bounce 5.1.1"]
+    assert await town.events() == []
+
+
+async def test_a_complaint_with_our_identifier_ends_everything(town: Town) -> None:
+    """5965-3: at once, all marketing; without an identifier it is only listed."""
+    message_id = TOKENS.message_id("shop.example", town.anna, town.mailing)
+
+    await town.intake.take(a_mail(sender="fbl@isp.example", text="complained"), an_envelope("fbl@isp.example"), NOW)
+    report = a_mail(sender="fbl@isp.example", text="complained", message_id="2@x", In_Reply_To=message_id)
+    await town.intake.take(report, an_envelope("fbl@isp.example"), NOW)
+
+    assert [(act, door) for act, _, door, _ in await town.events()] == [
+        ("withdraw_all", "complaint"),
+        ("suppress", "complaint"),
+    ]
+    assert [row.review for row in await town.decisions()] == [True, False]
+
+
+async def test_not_spam_changes_nothing(town: Town) -> None:
+    """RFC 6430."""
+    message_id = TOKENS.message_id("shop.example", town.anna, town.mailing)
+    report = a_mail(sender="fbl@isp.example", text="complained notspam", In_Reply_To=message_id)
+
+    await town.intake.take(report, an_envelope("fbl@isp.example"), NOW)
+
+    assert await town.events() == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "headers"),
+    [
+        ("", {}),
+        (str(ANNA), {"Auto_Submitted": "auto-generated"}),
+        (str(ANNA), {"Precedence": "bulk"}),
+        (str(ANNA), {"List_Id": "<x.example>"}),
+        (str(ANNA), {"X_Auto_Response_Suppress": "All"}),
+        ("owner-list@x.example", {}),
+        ("noreply@x.example", {}),
+    ],
+)
+async def test_machines_are_never_answered_and_their_opt_outs_count(
+    town: Town, sender: str, headers: dict[str, str]
+) -> None:
+    """RFC 3834: no receipt, but the wish is carried out."""
+    address = town.reply_address(town.anna)
+
+    await town.intake.take(a_mail(to=address, text="unsubscribe", **headers), an_envelope(sender, address), NOW)
+
+    assert [event[0] for event in await town.events()] == ["withdraw_all"]
+    assert await town.outbox() == []
+
+
+async def test_our_own_mail_coming_back_goes_nowhere(town: Town) -> None:
+    """A loop ends at the first mail: nothing is handed on, staff see it."""
+    await town.intake.take(a_mail(sender=SERVICE, text="hello"), an_envelope(SERVICE), NOW)
+    mail = a_mail(text="hello", message_id="2@x", Byleave_Loop="reply.shop.example")
+    await town.intake.take(mail, an_envelope(), NOW)
+
+    assert await town.outbox() == []
+    assert [row.review for row in await town.decisions()] == [True, True]
+
+
+async def test_what_is_kept_of_a_mail_is_no_letter_and_no_address(town: Town) -> None:
+    """The decision has reasons and words that counted; addresses in them are blotted out."""
+    await town.intake.take(a_mail(text="bounced secret"), an_envelope(), NOW)
+
+    (decision,) = await town.decisions()
+    kept = json.dumps([decision.reasons, decision.counted, decision.ignored, decision.actions])
+    assert "@" not in kept
+    assert "secret" not in kept
+
+
+async def test_an_erased_person_is_not_written_to(town: Town) -> None:
+    """The token of somebody who is gone withdraws what is left and writes to nobody."""
+    async with town.database.transaction() as session:
+        await session.execute(
+            sa.update(SubscriberRow)
+            .where(SubscriberRow.id == town.anna)
+            .values(address=None, address_key=None, address_hash=None)
+        )
+    address = town.reply_address(town.anna)
+
+    mail = a_mail(to=address, subject="unsubscribe", text="")
+    taken = await town.intake.take(mail, an_envelope(ANNA, address), NOW)
+
+    assert taken.code == 250
+    assert await town.outbox() == []
+
+
+async def test_a_poison_mail_is_deferred_then_parked_and_others_pass(town: Town) -> None:
+    """Promise 5: kept, tried three times, then left for a person; the neighbour is decided."""
+    poison = a_mail(text="explode")
+
+    taken = await town.intake.take(poison, an_envelope(), NOW)
+    good = await town.intake.take(a_mail(text="unsubscribe", message_id="2@x"), an_envelope(), NOW)
+    for _ in range(4):
+        await town.intake.take_up_deferred()
+
+    assert (taken.code, good.code) == (250, 250)
+    parked, decided = await town.mails()
+    assert (parked.state, parked.raw, parked.attempts) == ("quarantined", poison, 3)
+    assert decided.state == "decided"
+    assert len(await town.events()) == 1
+    assert [row.review for row in await town.decisions()] == [False, True]
+
+
+async def test_a_mail_over_its_time_is_kept_and_decided_later(database: Database) -> None:
+    """Reading takes too long once: the peer gets its 250, a job decides."""
+    slow = {"seconds": 0.5}
+
+    def read(raw: bytes, *, world: World, envelope: Envelope) -> Reading:
+        time.sleep(slow["seconds"])
+        return simple_read(raw, world=world, envelope=envelope)
+
+    async with town_on(database, decide_seconds=0.1) as town:
+        town.intake._read = read
+        address = town.reply_address(town.anna)
+        taken = await town.intake.take(a_mail(text="unsubscribe deals"), an_envelope(BOB, address), NOW)
+        assert (taken.code, [mail.state for mail in await town.mails()]) == (250, ["deferred"])
+        slow["seconds"] = 0
+        ended = await town.intake.take_up_deferred()
+
+        assert ended == 1
+        assert await town.events() == [("withdraw", ("deals",), "reply", "token")]
+        (mail,) = await town.mails()
+        assert (mail.state, mail.raw, mail.envelope) == ("decided", None, {})
+
+
+async def test_a_locked_database_is_a_temporary_answer(town: Town) -> None:
+    """Fault 25: 451, nothing lost, and the same mail is taken when the lock is gone."""
+    if not town.database.is_sqlite:
+        pytest.skip("the lock of a whole database is SQLite's")
+    sa.event.listen(town.database.engine.sync_engine, "begin", _impatient, insert=True)
+    raw = a_mail(text="unsubscribe")
+    async with town.database.engine.connect() as holder:
+        await holder.exec_driver_sql("SELECT 1")
+
+        refused = await town.intake.take(raw, an_envelope(), NOW)
+
+    taken = await town.intake.take(raw, an_envelope(), NOW)
+    assert (refused.code, refused.enhanced) == (451, "4.3.0")
+    assert taken.code == 250
+    assert len(await town.events()) == 1
+
+
+def _impatient(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("PRAGMA busy_timeout = 50")
+
+
+async def test_a_peer_that_gives_up_does_not_stop_the_commit(town: Town) -> None:
+    """Fault 7: the wait is cancelled, the work is not."""
+    task = asyncio.create_task(town.intake.take(a_mail(text="unsubscribe"), an_envelope(), NOW))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    await town.intake.drain()
+
+    assert len(await town.events()) == 1
+
+
+async def test_the_same_mail_many_times_at_once_is_one_event(town: Town) -> None:
+    """Fault 42: the second to come finds the first one's row."""
+    raw = a_mail(text="unsubscribe")
+
+    answers = await asyncio.gather(*(town.intake.take(raw, an_envelope(), NOW) for _ in range(8)))
+
+    assert {answer.code for answer in answers} == {250}
+    assert len(await town.events()) == len(await town.outbox()) == 1
+
+
+async def test_the_rule_of_one_a_week_is_by_kind(town: Town) -> None:
+    """A receipt does not keep a question from being asked."""
+    async with town.database.transaction() as session:
+        numbers = [
+            await enqueue(session, Letter(kind, ANNA, "h" * 64), at=NOW, once_in=HOUSE.answer_every)
+            for kind in (Kind.RECEIPT, Kind.QUESTION, Kind.RECEIPT)
+        ]
+
+    assert [number is not None for number in numbers] == [True, True, False]
