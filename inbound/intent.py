@@ -1,0 +1,213 @@
+"""What a person wants who answered one of our mails: to leave, to join, or something that a person should read. Pure.
+
+Commands first (:mod:`inbound.grammar`), then wordings: the lexicon finds them, :mod:`inbound.statistics` weighs their mixture, and
+:mod:`inbound.topics` says which topics are meant. It acts only when it is sure; when it is not, the answer is UNCLEAR with
+the scope to ask about. It never looks at who wrote, sends nothing, and changes nothing.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from inbound import topics
+from inbound.grammar import Command, commands, without_prefixes
+from inbound.lexicon import CONCEPTS
+from inbound.lexicon.joining import names
+from inbound.lexicon.matching import Marked, mark
+from inbound.model import Intent, Scope, Verdict
+from inbound.statistics import bucket, features, models
+from inbound.world import CampaignInfo, World
+
+TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
+SUBJECT: Final = 300
+SURE_TO_LEAVE: Final = 0.9
+SURE_TO_JOIN: Final = 0.9
+WORTH_ASKING: Final = 0.25
+SURE_OF_SCOPE: Final = 0.7
+
+_COUNTING = (
+    "unsub",
+    "nowant",
+    "stop",
+    "remove",
+    "cancel",
+    "nointerest",
+    "enough",
+    "legal",
+    "left",
+    "dead",
+    "wrong",
+    "career",
+)
+_AGAINST = {
+    "retract": "takes an earlier message back",
+    "fewer": "asks for fewer mails, not for none",
+    "pause": "asks for a pause",
+    "order": "is about an order or a payment",
+    "seat": "is about a booking or a seat",
+    "account": "is about the account",
+    "paid": "is about a paid subscription",
+    "tech": "is about course material",
+    "change": "asks to change details",
+    "third": "speaks of somebody else",
+    "how": "is a question",
+    "if": "is only a condition",
+    "access": "asks what data we hold",
+}
+
+
+def understand(
+    subject: str,
+    typed: str,
+    *,
+    world: World,
+    replied: CampaignInfo | None,
+    receives: frozenset[str] | None = None,
+) -> Intent:
+    """Decide what a person wants from the subject and the text they typed.
+
+    ``replied`` is the campaign that was answered, where known; ``receives`` the topics that this person gets, where known:
+    a topic outside of it is never acted on. Same input, same answer; linear in the text, of which the first
+    :data:`TYPED` characters count.
+    """
+    typed = typed[:TYPED]
+    own = own_subject(subject[:SUBJECT], world)
+    body = mark(typed)
+    head = mark(own)
+    chances = weigh(body, head, is_reply=replied is not None)
+    found = commands(own, typed)
+    language = body.language or head.language
+    if found:
+        decided = _command(found, body, head, chances, world=world, replied=replied, language=language)
+        if decided is not None:
+            return _within(decided, receives, replied)
+    return _within(_wording(body, head, chances, world=world, replied=replied, language=language), receives, replied)
+
+
+def own_subject(subject: str, world: World) -> str:
+    """Return the part of a subject that the customer typed: nothing where it is the subject of a mail of ours."""
+    bare = without_prefixes(subject)
+    return "" if topics.campaign_of(bare, world) else bare
+
+
+def weigh(body: Marked, head: Marked, *, is_reply: bool) -> dict[str, float]:
+    """Return how likely each verdict is by the statistical model alone."""
+    slots = sorted({bucket(name) for name in features(body, head, is_reply=is_reply)})
+    return models()["verdict"].probabilities(slots)
+
+
+def _command(
+    found: tuple[Command, ...],
+    body: Marked,
+    head: Marked,
+    chances: dict[str, float],
+    *,
+    world: World,
+    replied: CampaignInfo | None,
+    language: str,
+) -> Intent | None:
+    """Carry out a command that resolves, unless the letter round it speaks against it."""
+    command = found[0]
+    scope: Scope
+    if command.argument in {"", "*"}:
+        if command.argument == "" and (topics.mentions(body, world) or len(body.words) > 12):
+            return None
+        scope, why = "all", "a command without a topic means all"
+    elif campaign := topics.campaign_of(command.argument, world):
+        scope, why = (campaign.topic,), f"“{campaign.subject}” is the subject of a mail we sent"
+    elif key := topics.named_topic(command.argument, world):
+        scope, why = (key,), f"“{command.argument}” is a topic"
+    else:
+        return None
+    against = {"retract", "mistake"} & {h.concept for h in body.hits} or any(
+        n.startswith(("unsub-no", "sub-no")) for n in (*names(body), *names(head))
+    )
+    chance = chances["unsubscribe" if command.verb == "unsubscribe" else "subscribe"]
+    if against or chance < 0.02:
+        return None
+    where = "subject" if command.source == "subject" else "text"
+    reasons = (f"The {where} is the command “{command.text[:80]}”; {why}.",)
+    verdict = Verdict.UNSUBSCRIBE if command.verb == "unsubscribe" else Verdict.SUBSCRIBE
+    return Intent(verdict, scope, 0.99, language, reasons, (command.text[:80],))
+
+
+def _wording(
+    body: Marked,
+    head: Marked,
+    chances: dict[str, float],
+    *,
+    world: World,
+    replied: CampaignInfo | None,
+    language: str,
+) -> Intent:
+    leave, join = chances["unsubscribe"], chances["subscribe"]
+    both = _joined(head, body)
+    scoped = topics.scope_of(both, world, replied)
+    counted = _surfaces(head, body, _COUNTING)
+    ignored = tuple(h.surface for h, n in zip(body.hits, names(body), strict=True) if "-" in n or h.quoted)[:10]
+    against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
+    if leave >= join:
+        reasons = _reasons(counted, scoped.reason, against, leave)
+        if leave >= SURE_TO_LEAVE and scoped.confidence >= SURE_OF_SCOPE:
+            return Intent(
+                Verdict.UNSUBSCRIBE, scoped.scope, min(leave, scoped.confidence), language, reasons, counted, ignored
+            )
+        if leave >= WORTH_ASKING:
+            return Intent(Verdict.UNCLEAR, None, leave, language, reasons, counted, ignored, question=scoped.scope)
+    elif join >= WORTH_ASKING:
+        keep = tuple(dict.fromkeys(m.key for m in topics.mentions(both, world)))
+        scope: Scope = keep or "all"
+        reasons = (f"It asks to join ({join:.0%} sure).",)
+        if join >= SURE_TO_JOIN:
+            return Intent(Verdict.SUBSCRIBE, scope, join, language, reasons, _surfaces(head, body, ("sub",)), ignored)
+        return Intent(Verdict.UNCLEAR, None, join, language, reasons, _surfaces(head, body, ("sub",)), ignored, scope)
+    reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against[:3]))
+    return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), (*counted, *ignored))
+
+
+def _reasons(counted: tuple[str, ...], scope: str, against: list[str], leave: float) -> tuple[str, ...]:
+    words = ", ".join(f"“{word}”" for word in counted[:5])
+    first = f"It asks to leave ({leave:.0%} sure)" + (f": {words}." if words else ".")
+    return (first, f"As for what: {scope}.", *(f"But it {why}." for why in against[:2]))
+
+
+def _surfaces(head: Marked, body: Marked, concepts: tuple[str, ...]) -> tuple[str, ...]:
+    found = [h.surface for m in (head, body) for h, n in zip(m.hits, names(m), strict=True) if n in concepts]
+    return tuple(dict.fromkeys(found))[:10]
+
+
+@lru_cache(maxsize=256)
+def _joined_text(head: str, body: str) -> Marked:
+    return mark(f"{head}\n{body}")
+
+
+def _joined(head: Marked, body: Marked) -> Marked:
+    return _joined_text(head.folded, body.folded) if head.words else body
+
+
+def _within(intent: Intent, receives: frozenset[str] | None, replied: CampaignInfo | None) -> Intent:
+    """Keep to the topics that the person receives: a topic they do not get is dropped, and none left means to ask."""
+    if receives is None or intent.verdict is not Verdict.UNSUBSCRIBE or not isinstance(intent.scope, tuple):
+        return intent
+    known = tuple(key for key in intent.scope if key in receives)
+    if known == intent.scope:
+        return intent
+    if known:
+        return _with(intent, Verdict.UNSUBSCRIBE, known, None, "Topics that this person does not get are left out.")
+    ask: Scope = (replied.topic,) if replied else "all"
+    return _with(intent, Verdict.UNCLEAR, None, ask, "The topic named is none that this person gets.")
+
+
+def _with(intent: Intent, verdict: Verdict, scope: Scope, question: Scope, reason: str) -> Intent:
+    return Intent(
+        verdict,
+        scope,
+        intent.confidence,
+        intent.language,
+        (*intent.reasons, reason),
+        intent.counted,
+        intent.ignored,
+        question,
+    )
+
+
+assert set(_COUNTING) <= set(CONCEPTS)

@@ -1,0 +1,241 @@
+"""Finds the wordings of the lexicon in a text: words, languages, and which concept stands where. Pure and linear.
+
+It tells what stands there, never what it means: that is :mod:`inbound.intent`. Every look-up is a dictionary's, so
+the time grows with the number of words in the text, not with the size of the lexicon.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cache
+
+from inbound.lexicon import TOPIC_CONCEPTS, load
+from inbound.lexicon.folding import fold, romanised
+
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:]{1,64}@[^\s<>()\[\],;:]{1,255}")
+_URL = re.compile(r"https?://\S{1,2000}")
+_NT = re.compile(r"n't\b")
+#: ends of sentences, commas, quotation marks, words
+_TOKEN = re.compile(
+    r"(?P<end>[\n.!?;。！？؟।…؛｡]+)|(?P<comma>[,:،、，：()（）\u2013\u2014]+|\s-+\s)|(?P<quote>[\"“”„«»「」『』]+)"
+    r"|(?P<word>[^\s!-/:-@\[-^`{-~\u2010-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff5b-\uff65¡¿«»،؛؟।…]+)"
+)
+_RUN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f\uac00-\ud7af]")
+_SPACELESS = frozenset({"ja", "zh-Hans", "zh-Hant", "th", "ko"})
+_ANYWHERE = frozenset({"unsub", "sub", "stop", *TOPIC_CONCEPTS})  # English commands are typed in mails of any language
+_LONGEST_RUN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the text, folded, with where it stands."""
+
+    text: str
+    sentence: int
+    clause: int
+    start: int  # offset in the folded text
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A wording of the lexicon found in the text."""
+
+    concept: str
+    surface: str
+    first: int  # index of the first word
+    last: int  # index of the last word
+    at: int  # order within the word, for scripts without spaces
+    sentence: int
+    clause: int
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A text with its words and the wordings found in it."""
+
+    folded: str
+    words: tuple[Word, ...]
+    hits: tuple[Hit, ...]
+    language: str
+    questions: frozenset[int] = frozenset()  # sentences that end in a question mark
+    shouts: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Index:
+    exact: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
+    prefix: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
+    infix: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
+    runs: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    concept: str
+    language: str
+    head: str
+    tail: tuple[str, ...]  # further words; "*" at an end stands for anything, "_" for one to three words
+
+
+def _words_of(entry: str) -> list[str]:
+    return [word for word in re.split(r"[\s'\-]+", _NT.sub("nt", entry)) if word]
+
+
+def _add(index: _Index, concept: str, language: str, folded: str) -> None:
+    if _RUN.search(folded):
+        index.runs[folded.replace("*", "")].append(_Entry(concept, language, folded, ()))
+        return
+    words = _words_of(folded)
+    if not words:
+        return
+    head, tail = words[0], tuple(words[1:])
+    bare = head.strip("*")
+    entry = _Entry(concept, language, bare, tail)
+    if head.startswith("*") and len(bare) >= 3:
+        index.infix[bare[:3]].append(entry if head.endswith("*") else _Entry(concept, language, bare + "\0", tail))
+    elif head.endswith("*"):
+        index.prefix[bare[:3]].append(entry)
+    else:
+        index.exact[bare].append(entry)
+
+
+@cache
+def _index() -> _Index:
+    index = _Index()
+    for language, concepts in load().items():
+        for concept, entries in concepts.items():
+            for entry in entries:
+                folded = fold(entry)
+                _add(index, concept, language, folded)
+                if concept != "words" or len(folded) > 2:
+                    for latin in romanised(folded):
+                        _add(index, concept, language, latin)
+    return index
+
+
+def _fits(pattern: str, word: str) -> bool:
+    if pattern.endswith("*"):
+        bare = pattern.strip("*")
+        return bare in word if pattern.startswith("*") else word.startswith(bare)
+    return word == pattern or (pattern.startswith("*") and word.endswith(pattern[1:]))
+
+
+def _tail_end(words: tuple[Word, ...], at: int, tail: tuple[str, ...]) -> int:
+    """Return the index of the last word of a phrase whose head is at ``at``, or -1."""
+    for n, pattern in enumerate(tail):
+        if pattern == "_":
+            rest = tail[n + 1 :]
+            for skip in range(1, 4):
+                if at + skip + 1 < len(words) and _fits(rest[0], words[at + skip + 1].text):
+                    end = _tail_end(words, at + skip + 1, rest[1:])
+                    if end >= 0:
+                        return end
+            return -1
+        at += 1
+        if at >= len(words) or not _fits(pattern, words[at].text):
+            return -1
+    return at
+
+
+def read_words(text: str) -> tuple[str, tuple[Word, ...], frozenset[int], frozenset[int], frozenset[int]]:
+    """Split a text into folded words with sentence and clause numbers; tell questions, shouts and quoted words."""
+    folded = _NT.sub("nt", _URL.sub(" _url ", _ADDRESS.sub(" _addr ", fold(text))))
+    words: list[Word] = []
+    questions, shouts, quoted = set(), set(), set()
+    sentence = clause = 0
+    inside = False
+    for match in _TOKEN.finditer(folded):
+        kind = match.lastgroup
+        if kind == "word":
+            if inside:
+                quoted.add(len(words))
+            words.append(Word(match.group(), sentence, clause, match.start()))
+        elif kind == "end":
+            ending = match.group()
+            if "?" in ending or "？" in ending or "؟" in ending:
+                questions.add(sentence)
+            if "!" in ending or "！" in ending:
+                shouts.add(sentence)
+            sentence += 1
+            clause += 1
+            inside = inside and "\n" not in ending
+        elif kind == "comma":
+            clause += 1
+        else:
+            inside = not inside
+    return folded, tuple(words), frozenset(questions), frozenset(shouts), frozenset(quoted)
+
+
+def _candidates(words: tuple[Word, ...]) -> list[tuple[_Entry, int, int, int, str]]:
+    index = _index()
+    found: list[tuple[_Entry, int, int, int, str]] = []
+    exact, prefix, infix, runs = index.exact, index.prefix, index.infix, index.runs
+    for at, word in enumerate(words):
+        text = word.text
+        if not text.isascii() and _RUN.search(text):
+            size = len(text)
+            for start in range(size):
+                for end in range(start + 1, min(size, start + _LONGEST_RUN) + 1):
+                    for entry in runs.get(text[start:end], ()):
+                        found.append((entry, at, at, start, text[start:end]))
+        heads = list(exact.get(text, ()))
+        key = text[:3]
+        heads += [e for e in prefix.get(key, ()) if text.startswith(e.head)]
+        if len(text) > 3 and key[:2] != key:
+            heads += [e for e in prefix.get(key[:2], ()) if len(e.head) == 2]
+        for start in range(min(len(text) - 2, 24)):
+            for entry in infix.get(text[start : start + 3], ()):
+                head = entry.head
+                if text.endswith(head[:-1]) if head[-1] == "\0" else text.startswith(head, start):
+                    heads.append(entry)
+        for entry in heads:
+            end = _tail_end(words, at, entry.tail) if entry.tail else at
+            if end >= 0:
+                found.append((entry, at, end, 0, " ".join(w.text for w in words[at : end + 1])))
+    return found
+
+
+def _languages(found: list[tuple[_Entry, int, int, int, str]]) -> tuple[str, frozenset[str]]:
+    """Return the likeliest language and the set whose lexica apply."""
+    score: dict[str, float] = defaultdict(float)
+    seen: set[tuple[str, int, int]] = set()
+    for entry, first, _, start, surface in found:
+        key = (entry.language, first, start)
+        if key in seen:
+            continue
+        seen.add(key)
+        score[entry.language] += 1.5 if entry.concept == "words" else min(1.5, 0.25 * len(surface))
+    if not score:
+        return "", frozenset()
+    best = max(sorted(score), key=lambda name: score[name])
+    return best, frozenset(name for name, points in score.items() if points >= 0.6 * score[best])
+
+
+def mark(text: str) -> Marked:
+    """Find the wordings of the likeliest languages in a text: at each place the longest ones, never overlapping."""
+    folded, words, questions, shouts, quoted = read_words(text)
+    found = _candidates(words)
+    language, chosen = _languages(found)
+    places: dict[tuple[int, int], list[tuple[_Entry, int, int, str]]] = defaultdict(list)
+    for entry, first, last, start, surface in found:
+        if entry.concept == "words":
+            continue
+        if entry.language in chosen or (entry.language == "en" and entry.concept in _ANYWHERE and len(surface) > 3):
+            places[first, start].append((entry, last, start + len(surface), surface))
+    hits: list[Hit] = []
+    free_word = free_at = 0
+    for (first, start), options in sorted(places.items(), key=lambda item: item[0]):
+        if first < free_word or (first == free_word and start < free_at):
+            continue
+        longest = max((last, end) for _, last, end, _ in options)
+        kept = {entry.concept: surface for entry, last, end, surface in options if (last, end) == longest}
+        word = words[first]
+        hits.extend(
+            Hit(c, s, first, longest[0], start, word.sentence, word.clause, first in quoted) for c, s in kept.items()
+        )
+        if _RUN.search(word.text):
+            free_word, free_at = first, longest[1]
+        else:
+            free_word, free_at = longest[0] + 1, 0
+    return Marked(folded, words, tuple(hits), language, questions, shouts)
