@@ -1,0 +1,386 @@
+"""Templates to words: subject, text and HTML of one letter, compiled once a campaign and filled in for each person.
+
+Staff write templates, and templates are programs, so they run fenced (Jinja2's immutable sandbox, and inside it far
+less than it allows): no calls, no macros, no imports, no attributes of anything but our dictionaries, few filters,
+a budget for loops, a bound on the output. The person's values are plain copies, cleaned of everything that breaks or
+turns a line. Every letter gets the footer, whatever the template says. It builds no bytes: :mod:`mailer.mime` does.
+
+What a template can use: ``name``, ``email``, ``language``, ``customer`` (the person's attributes), ``campaign`` (the
+values of the campaign file), ``subject``, ``topic``, ``company``, ``preferences_url``, ``unsubscribe_url``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jinja2
+import markupsafe
+from jinja2 import nodes
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mailer.alternatives import Masked, UnfitTemplate, html_from_text, inlined, is_inside_tag, text_from_html
+from mailer.footer import SIGNATURE_LINE, footer_html, footer_lines, language_of
+from mailer.headers import one_line
+from mailer.model import Links, MailingInfo, Plain, Recipient, Rendered, Sender
+
+SOURCE_CHARACTERS = 512_000  # bounds compile time
+OUTPUT_CHARACTERS = 1_000_000  # bounds memory for each part of a letter
+EXPRESSIONS = 5_000  # nodes besides text: with VALUE_CHARACTERS bounds what concatenation can build
+VALUE_CHARACTERS = 2_000  # of one value of a person
+CAMPAIGN_VALUE_CHARACTERS = 100_000  # of one value of the campaign file: may be the whole text
+LOOP_ROUNDS = 2_000  # in all loops of one rendering together
+SUBJECT_CHARACTERS = 300  # longer ones are a text
+LARGEST_NUMBER = 10**15  # of a product; keeps numbers from becoming a memory hog
+
+#: What the campaign file can hand to its template.
+CampaignValue = Plain | Sequence["CampaignValue"] | Mapping[str, "CampaignValue"]
+
+_FILTERS = frozenset(
+    {
+        "abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int", "last", "length",
+        "lower", "paragraphs", "round", "title", "trim", "truncate", "upper", "urlencode",
+    }
+)  # fmt: skip
+_TESTS = frozenset(
+    {
+        "defined", "undefined", "none", "odd", "even", "eq", "ne", "lt", "le", "gt", "ge", "in", "number",
+        "string", "true", "false",
+    }
+)  # fmt: skip
+_LOOP_FACTS = frozenset({"index", "index0", "first", "last", "length", "revindex", "revindex0"})
+_NODES = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.If,
+    nodes.For, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Neg,
+    nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat, nodes.CondExpr, nodes.Keyword, nodes.List, nodes.Tuple,
+)  # fmt: skip
+_ADDRESS, _PREFERENCES = "\ue000", "\ue001"  # private characters that stand for them in a footer made once
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_FAILURES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
+_URL_TAG = re.compile(r"\{\{-?\s*(?:preferences_url|unsubscribe_url)\s*-?\}\}")
+_TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_\-]{0,63}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A letter as staff wrote it; one of text and HTML may be empty, and an empty subject means the campaign's."""
+
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+
+
+def read_template(folder: Path, name: str) -> Source:
+    """Return the template ``folder/name/`` with its subject.txt, body.txt and body.html, or raise UnfitTemplate."""
+    if not _TEMPLATE_NAME.match(name):
+        raise UnfitTemplate("the name of a template is made of a-z, 0-9, - and _")
+    files = [folder / name / file for file in ("subject.txt", "body.txt", "body.html")]
+    try:
+        return Source(*(path.read_text(encoding="utf-8") if path.is_file() else "" for path in files))
+    except (OSError, UnicodeError) as cause:
+        raise UnfitTemplate(f"the template {name} can't be read as UTF-8") from cause
+
+
+def compile_mailing(
+    sender: Sender, mailing: MailingInfo, source: Source, values: Mapping[str, CampaignValue] | None = None
+) -> "CompiledMailing":
+    """Return the letter of one campaign, ready to be filled in, or raise :class:`UnfitTemplate` saying why not.
+
+    A campaign without a topic has no consent behind it and no footer that tells the truth: it is refused. Styles are
+    moved into the HTML and the missing one of text and HTML is made here, before any personal value is known.
+    """
+    if not one_line(mailing.topic_key) or not one_line(mailing.topic_name):
+        raise UnfitTemplate("a campaign has to be about a topic that people can agree to and leave")
+    subject, text, page = (_settled(part) for part in (source.subject or mailing.subject, source.text, source.html))
+    if not subject.strip() or not (text.strip() or page.strip()):
+        raise UnfitTemplate("a campaign needs a subject, and a text or HTML")
+    if page.strip():
+        page, made_text = _inline_page(page)
+        text = text if text.strip() else made_text
+    else:
+        page = _page_of(text)
+    templates = _compiled(_PLAIN, subject), _compiled(_PLAIN, text), _compiled(_HTML, page)
+    return CompiledMailing(sender, mailing, templates, values or {})
+
+
+class CompiledMailing:
+    """The letter of one campaign. Filling it in changes nothing in it, so threads may share it."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        mailing: MailingInfo,
+        templates: tuple[jinja2.Template, jinja2.Template, jinja2.Template],
+        values: Mapping[str, CampaignValue],
+    ) -> None:
+        """Take the compiled subject, text and HTML; :func:`compile_mailing` is the way to get one."""
+        self._sender = sender
+        self._mailing = mailing
+        self._subject, self._text, self._html = templates
+        self._shared = {
+            "campaign": {str(key): _plain(value, deep=3) for key, value in values.items()},
+            "topic": one_line(mailing.topic_name),
+            "company": one_line(sender.company),
+        }
+        self._footers: dict[str, tuple[str, str]] = {}
+
+    def render(self, recipient: Recipient, links: Links) -> Rendered:
+        """Return the words for one person, footer included, or raise :class:`UnfitTemplate` (a value is missing)."""
+        address = str(recipient.address)
+        known: dict[str, Any] = {
+            **self._shared,
+            "name": one_line(recipient.name[:VALUE_CHARACTERS]),
+            "email": address,
+            "language": one_line(recipient.language[:20]),
+            "customer": {key: _person_value(value) for key, value in recipient.attributes.items()},
+            "preferences_url": links.preferences,
+            "unsubscribe_url": links.one_click,
+        }
+        subject = one_line(_filled(self._subject, known))
+        if not subject or len(subject) > SUBJECT_CHARACTERS:
+            raise UnfitTemplate("the subject is empty or too long once the values are in it")
+        known["subject"] = subject
+        text, html = _filled(self._text, known), _filled(self._html, known)
+        text_footer, html_footer = self._footer(recipient.language)
+        text = f"{text.rstrip()}\n\n{text_footer}".replace(_ADDRESS, address).replace(_PREFERENCES, links.preferences)
+        shown = str(markupsafe.escape(address))
+        html_footer = html_footer.replace(_ADDRESS, shown).replace(_PREFERENCES, links.preferences)
+        before, body_end, after = html.rpartition("</body>")
+        html = f"{before}{html_footer}{body_end}{after}" if body_end else html + html_footer
+        return Rendered(subject, text, html)
+
+    def _footer(self, language: str) -> tuple[str, str]:
+        """Return the footer in a language as text and HTML, with marks where the address and the link go."""
+        language = language_of(language)
+        if language not in self._footers:
+            topic, sender = self._mailing.topic_name, self._sender
+            marks = {"address": _ADDRESS, "preferences_url": _PREFERENCES, "language": language}
+            lines = footer_lines(sender, topic_name=topic, **marks)
+            page = footer_html(sender, topic_name=topic, **marks)
+            self._footers[language] = ("\n".join([SIGNATURE_LINE, *lines, ""]), page)
+        return self._footers[language]
+
+
+class _Budget:
+    """How many rounds the loops of one rendering have left."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = LOOP_ROUNDS
+
+    def spend(self, rounds: int) -> None:
+        self.left -= rounds
+        if self.left < 0:
+            raise UnfitTemplate(f"the loops of the template go round more than {LOOP_ROUNDS} times")
+
+
+class _Fenced(ImmutableSandboxedEnvironment):
+    """The sandbox within the sandbox: what is not named here does not exist."""
+
+    intercepted_binops = frozenset({"*"})
+
+    def __init__(self, *, autoescape: bool) -> None:
+        super().__init__(
+            undefined=jinja2.StrictUndefined, autoescape=autoescape, keep_trailing_newline=True, optimized=False,
+            trim_blocks=True, lstrip_blocks=False, loader=None, cache_size=0,
+        )  # fmt: skip
+        self.globals = {}
+        self.filters = {name: call for name, call in self.filters.items() if name in _FILTERS}
+        self.filters |= {"round": _rounded, "paragraphs": _paragraphs if autoescape else str, "bounded_": _bounded}
+        self.tests = {name: call for name, call in self.tests.items() if name in _TESTS}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, LoopContext) and attribute in _LOOP_FACTS:
+            return getattr(obj, attribute)
+        if isinstance(obj, jinja2.Undefined):
+            return self.undefined(obj=obj, name=attribute)
+        return _refuse(f"'{attribute}' can't be asked for")
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if type(obj) is dict and isinstance(argument, str):
+            return self.getattr(obj, argument)
+        if type(obj) in {list, tuple} and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return _refuse("only dictionaries and lists can be looked into")
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002  the sandbox's own signature
+        return False
+
+    def is_safe_callable(self, obj: Any) -> bool:  # noqa: ARG002  the sandbox's own signature
+        return False
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  as above
+        """Multiply numbers, and only numbers: a text times a million is a memory hog."""
+        if not isinstance(left, int | float) or not isinstance(right, int | float):
+            return _refuse("only numbers can be multiplied")
+        product = left * right
+        return product if -LARGEST_NUMBER <= product <= LARGEST_NUMBER else _refuse("a number is too large")
+
+
+def _compiled(environment: _Fenced, source: str) -> jinja2.Template:
+    """Return a template that does nothing but what ``_NODES`` allows, or raise."""
+    if len(source) > SOURCE_CHARACTERS:
+        raise UnfitTemplate("the template is too large")
+    try:
+        tree = environment.parse(source)
+        _check_tree(tree)
+        for loop in list(tree.find_all(nodes.For)):
+            loop.iter = nodes.Filter(loop.iter, "bounded_", [], [], None, None, lineno=loop.lineno)
+        return jinja2.Template.from_code(environment, environment.compile(tree), environment.globals)
+    except jinja2.TemplateSyntaxError as cause:
+        raise UnfitTemplate(f"the template has a mistake in line {cause.lineno}: {cause.message}") from cause
+    except (*_FAILURES, SyntaxError) as cause:
+        raise UnfitTemplate("the template can't be compiled") from cause
+
+
+def _check_tree(tree: nodes.Template) -> None:
+    """Raise unless a template is made of allowed parts only."""
+    count = 0
+    waiting: list[nodes.Node] = [tree]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.iter_child_nodes())
+        count += not isinstance(node, nodes.TemplateData | nodes.Output)
+        line = getattr(node, "lineno", 0)
+        if type(node) not in _NODES:
+            raise UnfitTemplate(f"line {line}: '{type(node).__name__.lower()}' can't be used in a template")
+        hidden = str(getattr(node, "name", "") or getattr(node, "attr", ""))
+        if hidden.startswith("_") or hidden.endswith("_"):
+            raise UnfitTemplate(f"line {line}: names that begin or end with _ can't be used")
+        if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
+            raise UnfitTemplate(f"line {line}: there is no filter '{node.name}'")
+        if isinstance(node, nodes.Test) and node.name not in _TESTS:
+            raise UnfitTemplate(f"line {line}: there is no test '{node.name}'")
+        if isinstance(node, nodes.Const) and isinstance(node.value, str) and _CONTROLS.search(node.value):
+            raise UnfitTemplate(f"line {line}: a text holds control characters")
+        if isinstance(node, nodes.For) and node.recursive:
+            raise UnfitTemplate(f"line {line}: loops can't call themselves")
+    if count > EXPRESSIONS:
+        raise UnfitTemplate("the template has too many tags")
+
+
+def _filled(template: jinja2.Template, known: Mapping[str, Any]) -> str:
+    """Return what a template says with these values, or raise; never more than ``OUTPUT_CHARACTERS``."""
+    try:
+        return "".join(_limited(template.root_render_func(template.new_context({**known, "budget_": _Budget()}))))
+    except jinja2.UndefinedError as cause:
+        raise UnfitTemplate(f"a value that the template needs is missing: {cause.message}") from cause
+    except _FAILURES as cause:
+        raise UnfitTemplate("the template can't be filled in with these values") from cause
+
+
+def _limited(chunks: Iterator[str]) -> Iterator[str]:
+    left = OUTPUT_CHARACTERS
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise UnfitTemplate("the letter is too large")
+        yield chunk
+
+
+@jinja2.pass_context
+def _bounded(context: Context, items: Any) -> list[Any]:
+    """Return what a loop goes through, paid for; wrapped round the head of each loop by ``_compiled``."""
+    if not isinstance(items, list | tuple):
+        _refuse("a loop needs a list")
+    context["budget_"].spend(len(items) + 1)
+    return list(items)
+
+
+def _rounded(number: Any, digits: int = 0) -> Any:
+    """Round to a small number of digits: the original takes a power of ten of any size."""
+    if not isinstance(number, int | float) or not isinstance(digits, int) or not 0 <= digits <= 10:
+        _refuse("only numbers can be rounded, to at most 10 digits")
+    return round(number, digits) if digits else round(number)
+
+
+def _paragraphs(words: Any) -> markupsafe.Markup:
+    """Return a text of several paragraphs as escaped HTML."""
+    blocks = re.split(r"\n\s*\n", str(words).strip())
+    lines = (markupsafe.Markup("<br>\n").join(block.split("\n")) for block in blocks)
+    return markupsafe.Markup("\n").join(markupsafe.Markup("<p>{}</p>").format(line) for line in lines)
+
+
+def _refuse(why: str) -> NoReturn:
+    raise UnfitTemplate(f"the template does what it can't: {why}")
+
+
+def _settled(source: str) -> str:
+    """Return a template with LF line ends and without control characters."""
+    return _CONTROLS.sub("", source.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _person_value(value: object) -> Plain:
+    """Return a plain copy of one value of a person: one line, bounded."""
+    if isinstance(value, str):
+        return one_line(value[:VALUE_CHARACTERS])
+    copied = _plain(value, deep=0)
+    assert isinstance(copied, int | float)  # noqa: S101  narrows for the type checker; _plain gives nothing else here
+    return copied
+
+
+def _plain(value: object, *, deep: int) -> Any:
+    """Return a copy made of plain types and nothing else, or raise."""
+    if isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return int(value) if abs(value) <= LARGEST_NUMBER else _refuse("a number is too large")
+    if isinstance(value, str):
+        return _settled(str(value)[:CAMPAIGN_VALUE_CHARACTERS])
+    if deep and isinstance(value, Mapping):
+        return {str(key): _plain(inner, deep=deep - 1) for key, inner in value.items()}
+    if deep and isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_plain(inner, deep=deep - 1) for inner in value]
+    return _refuse("its values can only be texts, numbers, yes and no, lists and tables")
+
+
+def _masked(source: str, *, is_html: bool) -> Masked:
+    """Return the template with a mark for each tag: a word, or in HTML a comment for a tag that shows nothing."""
+    mark = "blvq"
+    while mark in source.lower():
+        mark += "q"
+    pieces: list[str] = []
+    tags: list[str] = []
+    literal, tag = "", ""
+    try:
+        for _, kind, value in _PLAIN.lex(source):
+            if kind == "data" and not tag.startswith("{% raw"):
+                pieces.append(value)
+                literal += value
+                continue
+            tag += value
+            if kind not in {"variable_end", "block_end", "comment_end", "raw_end"}:
+                continue
+            word = f"{mark}{len(tags)}z"
+            hidden = is_html and kind != "variable_end" and not is_inside_tag(literal)
+            pieces.append(f"<!--{word}-->" if hidden else word)
+            tags.append(tag)
+            tag = ""
+    except jinja2.TemplateSyntaxError as cause:
+        raise UnfitTemplate(f"the template has a mistake in line {cause.lineno}: {cause.message}") from cause
+    return Masked("".join(pieces), tags, mark)
+
+
+def _inline_page(page: str) -> tuple[str, str]:
+    """Return the page with its styles inlined, and the text made from it."""
+    masked = _masked(page, is_html=True)
+    text = masked.restored(text_from_html(masked.source), each_once=False)
+    return masked.restored(inlined(masked.source), each_once=True), text
+
+
+def _page_of(text: str) -> str:
+    """Return a page made from a text."""
+    masked = _masked(text, is_html=False)
+    urls = [number for number, tag in enumerate(masked.tags) if _URL_TAG.fullmatch(tag)]
+    statements = [number for number, tag in enumerate(masked.tags) if not tag.startswith("{{")]
+    page = html_from_text(masked.source, statement=masked.any_of(statements), url=masked.any_of(urls))
+    return masked.restored(page, each_once=False)
+
+
+_PLAIN = _Fenced(autoescape=False)
+_HTML = _Fenced(autoescape=True)

@@ -1,0 +1,172 @@
+"""Service mails: please confirm, you are out, what did you mean, was that you. Short, in the person's language, signed.
+
+They carry nothing that came from outside: not a word, a subject or a name of the mail they answer, only its Message-ID,
+so they can't be made a carrier of somebody's advertisement. Whether one may be sent (once in seven days for an address
+and kind, never in answer to automatic mail) is decided in the database by those who call this.
+"""
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from kit.addresses import EmailAddress
+from kit.errors import InvalidSettings
+from mailer.alternatives import html_from_text
+from mailer.footer import RIGHT_TO_LEFT, language_of
+from mailer.headers import one_line
+from mailer.mime import build_service
+from mailer.model import OutgoingMail, Rendered, Sender
+from mailer.signing import Signer
+from mailer.tokens import Purpose, Tokens
+
+Kind = Literal["confirmation", "receipt", "question", "ask_owner"]
+KINDS: tuple[Kind, ...] = ("confirmation", "receipt", "question", "ask_owner")
+
+_NOTHING = re.compile(r"(?!)")
+_SECONDS = 1 << 28  # room for the moment in the Message-ID, beside the kind: eight years without a repeat
+
+
+class _Text(NamedTuple):
+    subject: str
+    text: str
+    topics: str
+    all: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The mail that a service mail answers: its Message-ID and References, with angle brackets, as they were found."""
+
+    message_id: str = ""
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """To whom a service mail goes, and about which mailing (0: none)."""
+
+    subscriber_id: int
+    address: EmailAddress
+    language: str = "en"
+    mailing_id: int = 0
+
+
+class Letters:
+    """Writes the service mails of one sender. Threads may share it."""
+
+    def __init__(self, sender: Sender, tokens: Tokens, signer: Signer, folder: Path) -> None:
+        """Read the texts of all kinds and languages from ``folder/<kind>/texts.toml`` (``templates/email/service``).
+
+        Raises :class:`InvalidSettings` if one can't be read: better at the start than when somebody waits for it.
+        """
+        self._sender, self._tokens, self._signer = sender, tokens, signer
+        self._texts = {kind: _read(folder / kind / "texts.toml") for kind in KINDS}
+
+    def confirmation(self, to: Person, topic_names: Sequence[str], now: datetime, *, extra: int = 0) -> OutgoingMail:
+        """Ask whether a sign-up was meant: by the button behind the link, or by replying "yes".
+
+        ``extra`` comes back in both tokens (e.g. the event that waits).
+        """
+        base, domain = self._sender.link_base, self._sender.reply_domain
+        return self._letter(
+            "confirmation", to, now, topics=topic_names,
+            url=self._tokens.confirm_url(base, to.subscriber_id, extra),
+            reply_to=self._tokens.confirm_address(domain, to.subscriber_id, extra),
+        )  # fmt: skip
+
+    def receipt(
+        self,
+        to: Person,
+        topic_names: Sequence[str] | None,
+        now: datetime,
+        *,
+        extra: int = 0,
+        answered: Answered | None = None,
+    ) -> OutgoingMail:
+        """Say that an opt-out is done (None: from everything) and where it can be taken back (``extra``: the event)."""
+        url = self._tokens.undo_url(self._sender.link_base, to.subscriber_id, extra)
+        return self._letter("receipt", to, now, topics=topic_names, url=url, answered=answered)
+
+    def question(self, to: Person, now: datetime, *, answered: Answered | None = None) -> OutgoingMail:
+        """Ask what an unclear reply meant: 1 leaves everything, 2 changes nothing."""
+        return self._letter("question", to, now, url=self._preferences(to), answered=answered)
+
+    def ask_owner(self, to: Person, now: datetime) -> OutgoingMail:
+        """Ask the owner of a token whether the opt-out that came from another address was theirs; 1 or 2 as above.
+
+        It names no stranger and stands in no thread: the mail it is about was never in the owner's hands.
+        """
+        return self._letter("ask_owner", to, now, url=self._preferences(to))
+
+    def _preferences(self, to: Person) -> str:
+        return self._tokens.preferences_url(self._sender.link_base, to.subscriber_id, to.mailing_id)
+
+    def _letter(
+        self,
+        kind: Kind,
+        to: Person,
+        now: datetime,
+        *,
+        url: str,
+        topics: Sequence[str] | None = None,
+        reply_to: str = "",
+        answered: Answered | None = None,
+    ) -> OutgoingMail:
+        """Return one finished letter."""
+        language = language_of(to.language)
+        text = self._texts[kind].get(language) or self._texts[kind]["en"]
+        sender, answered = self._sender, answered or Answered()
+        extra = KINDS.index(kind) * _SECONDS + int(now.timestamp()) % _SECONDS
+        token = self._tokens.make(Purpose.MESSAGE, to.subscriber_id, to.mailing_id, extra)
+        mail = build_service(
+            sender,
+            to.address,
+            _words(text, sender, language, topics=topics, url=url),
+            now,
+            message_id=f"<m.{token}@{sender.from_address.domain}>",
+            reply_to=reply_to or self._tokens.reply_address(sender.reply_domain, to.subscriber_id, to.mailing_id),
+            # RFC 3834 5.1: "replied" only where a mail is answered
+            auto_submitted="auto-replied" if answered.message_id else "auto-generated",
+            in_reply_to=answered.message_id,
+            references=answered.references,
+        )
+        return dataclasses.replace(mail, content=self._signer.sign(mail.content, now))
+
+
+def _words(text: _Text, sender: Sender, language: str, *, topics: Sequence[str] | None, url: str) -> Rendered:
+    """Return the words of a letter: all of them ours, and filled in before anything is escaped."""
+    filled = {
+        "company": one_line(sender.company),
+        "topics": ", ".join(one_line(topic) for topic in topics or ()),
+        "url": url,
+    }
+    said = text.all if topics is None else text.topics
+    closing = (
+        f"{one_line(f'{sender.company}, {sender.postal_address}')}\n{sender.customer_service}\n{sender.policy_url}"
+    )
+    blocks = [part.strip().format_map(filled) for part in (said, text.text) if part] + [closing]
+    body = "\n\n".join(blocks) + "\n"
+    html = html_from_text(body, statement=_NOTHING, url=_NOTHING)
+    direction = ' dir="rtl"' if language in RIGHT_TO_LEFT else ""
+    html = html.replace("<html>", f'<html lang="{language}"{direction}>', 1)
+    return Rendered(text.subject.format_map(filled), body, html)
+
+
+def _read(path: Path) -> dict[str, _Text]:
+    """Return the texts of one kind by language; English has to be among them."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        texts = {
+            language: _Text(words["subject"], words["text"], words.get("topics", ""), words.get("all", ""))
+            for language, words in raw.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise InvalidSettings(f"the texts of the service mail '{path.parent.name}' can't be read") from cause
+    if "en" not in texts:
+        raise InvalidSettings(f"the service mail '{path.parent.name}' has no English text")
+    return texts

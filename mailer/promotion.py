@@ -1,0 +1,40 @@
+"""One call from a person to the signed letter: the words, the bytes and the signatures of a campaign joined.
+
+Made once a campaign and shared by threads; it reads no database and no clock, and whether the person may be
+written to is decided before (consent.gate).
+"""
+
+import dataclasses
+from datetime import datetime
+
+from mailer.compose import CompiledMailing
+from mailer.mime import PromotionForm
+from mailer.model import MailingInfo, OutgoingMail, Recipient, Sender
+from mailer.signing import Signer
+from mailer.tokens import Tokens
+
+
+class Promotion:
+    """The letters of one campaign."""
+
+    def __init__(
+        self, sender: Sender, mailing: MailingInfo, compiled: CompiledMailing, tokens: Tokens, signer: Signer
+    ) -> None:
+        """Join the parts and make what all letters share."""
+        self._sender, self._mailing, self._compiled = sender, mailing, compiled
+        self._tokens, self._signer = tokens, signer
+        self._form = PromotionForm(sender, mailing)
+
+    def unsigned(self, recipient: Recipient, now: datetime) -> OutgoingMail:
+        """Return the checked letter without signatures (for a look at it, not for sending)."""
+        links = self._tokens.links(self._sender, recipient.subscriber_id, self._mailing.id)
+        return self._form.build(recipient, links, self._compiled.render(recipient, links), now)
+
+    def letter(self, recipient: Recipient, now: datetime) -> OutgoingMail:
+        """Return the finished letter to one person.
+
+        Raises :class:`mailer.alternatives.UnfitTemplate` or :class:`mailer.mime.InvalidLetter` (both Permanent)
+        where this person's values make no valid letter.
+        """
+        mail = self.unsigned(recipient, now)
+        return dataclasses.replace(mail, content=self._signer.sign(mail.content, now))

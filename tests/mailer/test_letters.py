@@ -1,0 +1,154 @@
+"""Service mails: the right words in the right language, with nothing of a stranger's in them."""
+
+import dataclasses
+import email
+import re
+from pathlib import Path
+
+import dkim
+import pytest
+
+from kit.addresses import parse_address
+from kit.clock import utc_now
+from kit.errors import InvalidSettings
+from mailer.footer import LANGUAGES
+from mailer.letters import KINDS, Answered, Kind, Letters, Person
+from mailer.model import OutgoingMail
+from mailer.signing import Signer
+from mailer.tokens import Purpose
+from tests.mailer.letters_at_hand import NOW, SENDER, TOKENS, dkim_keys, dns_of_keys, unfolded
+
+FOLDER = Path(__file__).parents[2] / "templates" / "email" / "service"
+LETTERS = Letters(SENDER, TOKENS, Signer(dkim_keys()), FOLDER)
+JO = Person(17, parse_address("jo@customer.example"), "en", 42)
+THEIRS = Answered("<their@mail.example>", ("<m.x@shop.example>",))
+
+
+def write(kind: Kind, to: Person = JO) -> OutgoingMail:
+    match kind:
+        case "confirmation":
+            return LETTERS.confirmation(to, ["Deals", "Events"], NOW, extra=5)
+        case "receipt":
+            return LETTERS.receipt(to, ["Deals"], NOW, extra=9, answered=THEIRS)
+        case "question":
+            return LETTERS.question(to, NOW, answered=THEIRS)
+        case "ask_owner":
+            return LETTERS.ask_owner(to, NOW)
+
+
+def words(mail: OutgoingMail) -> tuple[str, str]:
+    """Return the text and the HTML."""
+    parts = [part for part in email.message_from_bytes(mail.content).walk() if not part.is_multipart()]
+    text, html = (part.get_payload(decode=True) for part in parts)
+    assert isinstance(text, bytes)
+    assert isinstance(html, bytes)
+    return text.decode(), html.decode()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_speaks_each_language(kind: Kind, language: str) -> None:
+    """Subject and words are there, all places filled in, who we are at the end; right to left where it is read so."""
+    mail = write(kind, dataclasses.replace(JO, language=language))
+
+    text, html = words(mail)
+    for part in (text, html):
+        assert "{" not in part.partition("<body")[2] or part is text
+        assert SENDER.postal_address in part
+        assert SENDER.link_base in part
+    assert "{" not in text
+    assert ('dir="rtl"' in html) == (language == "ar")
+    english, _ = words(write(kind))
+    assert (text == english) == (language == "en")
+    if kind in {"question", "ask_owner"}:
+        assert "\r\n1 - " in text
+        assert "\r\n2 - " in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_headers_are_those_of_a_machine(kind: Kind) -> None:
+    """RFC 3834 3.3 and 5: null return path, Auto-Submitted; no List headers; a reply comes back to a token."""
+    mail = write(kind)
+    headers = unfolded(mail.content)
+
+    assert mail.mail_from == ""
+    answers = kind in {"receipt", "question"}
+    assert headers["Auto-Submitted"] == ("auto-replied" if answers else "auto-generated")
+    assert headers.get("In-Reply-To") == ("<their@mail.example>" if answers else None)
+    assert headers.get("References") == ("<m.x@shop.example> <their@mail.example>" if answers else None)
+    assert not [name for name in headers if name.startswith(("List-", "Feedback", "CFBL", "Precedence"))]
+    reply_to = re.search(r"<([^@>]+)@reply\.shop\.example>", headers["Reply-To"])
+    assert reply_to
+    token = TOKENS.parse_local(reply_to[1])
+    assert token
+    assert (token.purpose, token.subscriber_id) == (
+        (Purpose.CONFIRM, 17) if kind == "confirmation" else (Purpose.REPLY, 17)
+    )
+    known = TOKENS.parse_message_id(headers["Message-ID"])
+    assert known
+    assert (known.subscriber_id, known.mailing_id) == (17, 42)
+
+
+def test_the_links_work() -> None:
+    """What stands in the sent bytes is what the pages read, each for its own purpose."""
+    for kind, letter, purpose, extra in (
+        ("confirmation", "c", Purpose.CONFIRM, 5),
+        ("receipt", "z", Purpose.UNDO, 9),
+        ("question", "p", Purpose.PREFERENCES, 0),
+        ("ask_owner", "p", Purpose.PREFERENCES, 0),
+    ):
+        for part in words(write(kind)):  # type: ignore[arg-type]  # the literals are kinds
+            token = re.search(rf"https://mail\.shop\.example/{letter}/([a-z2-7]{{50}})\b", part)
+            assert token
+            read = TOKENS.read(purpose, token[1])
+            assert read
+            assert (read.subscriber_id, read.extra) == (17, extra)
+
+
+def test_a_receipt_says_what_was_left() -> None:
+    """Some topics, or everything."""
+    some, _ = words(LETTERS.receipt(JO, ["Deals", "New Courses"], NOW))
+    everything, _ = words(LETTERS.receipt(JO, None, NOW))
+
+    assert "about Deals, New Courses." in some
+    assert "no longer send you promotions" in everything
+
+
+def test_both_signatures_verify() -> None:
+    """A service mail is signed like any other."""
+    mail = LETTERS.receipt(JO, None, utc_now())
+
+    assert [dkim.DKIM(mail.content).verify(idx=index, dnsfunc=dns_of_keys()) for index in (0, 1)] == [True, True]
+
+
+def test_two_letters_never_share_a_message_id() -> None:
+    """Kinds, persons and seconds tell them apart."""
+    ids = {write(kind).message_id for kind in KINDS} | {
+        write("receipt", dataclasses.replace(JO, subscriber_id=18)).message_id
+    }
+
+    assert len(ids) == 5
+    assert "@shop.example>" in ids.pop()
+
+
+@pytest.mark.parametrize(
+    "bad", ["<x@y>\r\nBcc: eve@evil.example", "<buy now at http://evil.example>", "x" * 5000, "<é@y>"]
+)
+def test_nothing_strange_of_the_answered_mail_is_reused(bad: str) -> None:
+    """Not even its Message-ID, unless it is one."""
+    mail = LETTERS.receipt(JO, None, NOW, answered=Answered(bad, (bad,)))
+
+    headers = unfolded(mail.content)
+    assert not {"In-Reply-To", "References", "Bcc"} & headers.keys()
+    assert b"evil" not in mail.content
+
+
+def test_missing_texts_are_found_at_the_start(tmp_path: Path) -> None:
+    """Not when somebody waits for an answer."""
+    with pytest.raises(InvalidSettings):
+        Letters(SENDER, TOKENS, Signer(dkim_keys()), tmp_path)
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "texts.toml").write_text('[de]\nsubject = "x"\ntext = "y"\n')
+    with pytest.raises(InvalidSettings, match="English"):
+        Letters(SENDER, TOKENS, Signer(dkim_keys()), tmp_path)
