@@ -188,8 +188,9 @@ class Channel(asyncio.Protocol):
 
     def _use(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        # With no room at all the two calls above tell exactly whether a dot can have left.
-        transport.set_write_buffer_limits(high=0)
+        # With no room at all the two calls above tell whether a dot can have left. The TLS layer counts "at least so
+        # many octets" where the plain one counts "more", and with nought it would stop for ever.
+        transport.set_write_buffer_limits(high=0 if transport.get_extra_info("sslcontext") is None else 1, low=0)
 
     def _has_begun_next(self) -> bool:
         """Begin the next mail; False where none waits or the connection is busy taking a large one."""
