@@ -8,14 +8,15 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format bench lock clean
+.PHONY: help setup demo run test check check-format check-lint check-types check-architecture \
+  format bench lock clean
 
 help:
 	@echo "make setup    the virtual environment, from requirements.lock, each file checked by its hash"
 	@echo "make demo     see the whole promise kept, on this machine, in about a minute"
 	@echo "make run      start Byleave with config.toml"
 	@echo "make test     every test (TESTS=tests/consent for some of them, ARGS=... for pytest's options)"
-	@echo "make check    format, lint, types"
+	@echo "make check    format, lint, types, architecture; one alone: make check-lint"
 	@echo "make bench    the short measurements (BENCH=name for one of them)"
 	@echo "make lock     renew requirements.lock from pyproject.toml (needs uv)"
 	@echo "make clean    remove the virtual environment and all caches; var/ stays"
@@ -49,10 +50,19 @@ run: setup
 test: setup
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) $(TESTS)
 
-check: setup
+check: check-format check-lint check-types check-architecture
+
+check-format: setup
 	$(VENV)/bin/ruff format --check .
+
+check-lint: setup
 	$(VENV)/bin/ruff check .
+
+check-types: setup
 	$(VENV)/bin/mypy
+
+check-architecture: setup
+	$(PYTHON) -m pytest tests/test_architecture.py
 
 format: setup
 	$(VENV)/bin/ruff format .
