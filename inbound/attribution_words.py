@@ -24,7 +24,7 @@ WROTE: dict[str, tuple[str, ...]] = {
     "pl": ("napisał", "napisała", "napisał(a)", "napisał/a", "pisze"),
     "cs": ("napsal", "napsala", "napsal(a)", "napsal/a", "píše"),
     "sk": ("napísal", "napísala", "napísal(a)", "napísal/a"),
-    "sl": ("je napisal", "je napisala", "je napisal/-a", "je napisal/a"),
+    "sl": ("je napisal", "je napisala", "je napisal/-a", "je napisal/a", "napisala", "napisal"),
     "hr": ("je napisao", "je napisala", "je napisao/la", "napisao je", "napisala je", "je napisao"),
     "sr": ("је написао", "је написала", "је написао/ла", "написао је", "пише"),
     "mk": ("напиша",),
@@ -39,7 +39,7 @@ WROTE: dict[str, tuple[str, ...]] = {
     "tr": ("yazdı", "şunu yazdı", "şunları yazdı", "yazdi"),
     "az": ("yazıb", "yazdı"),
     "kk": ("жазды",),
-    "ca": ("va escriure", "ha escrit"),
+    "ca": ("va escriure", "ha escrit", "missatge de"),
     "gl": ("escribiu",),
     "eu": ("idatzi du", "idatzi zuen"),
     "cy": ("ysgrifennodd",),
@@ -67,11 +67,12 @@ WROTE: dict[str, tuple[str, ...]] = {
     "mn": ("бичсэн",),
     "zh": ("写道", "寫道", "写到", "編寫", "撰写", "寫了"),
     "ja": ("書きました", "のメール", "のメッセージ", "からのメール"),
-    "ko": ("작성", "작성함", "썼습니다", "님이 씀", "보낸 메시지"),
+    "ko": ("작성", "작성함", "썼습니다", "님이 씀", "보낸 메시지", "쓴 글"),
 }
 
 #: Words that open an attribution line; used to find its first line where it was wrapped.
 OPENERS = (
+    "în o ás kuupäev missatge ned niedz "
     "on am le el em il op den dne dnia w pe la στις в на vào pada noong בתאריך في در in på a på mnamo dňa dana дана у "
     "alle dia den klo em ngày vin mar mer dim gio 在 于 於"
 )

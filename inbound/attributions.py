@@ -44,7 +44,7 @@ _DAY = re.compile(
     r"\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}|(?<!\d)(?:19|20)\d{2}(?!\d)|\d[年년]|"
     r"\d{1,2}[.-]?\s\w{3,12}\.?[,\s]|\d\d \d\d \d{4}"
 )
-_STARTS = frozenset(f"{OPENERS} {DAYS}".split())
+_STARTS = frozenset(f"{OPENERS} {DAYS}".casefold().split())
 _WORD = re.compile(r"\w+")
 _DASHES = "-–—_=*~ \t"
 _ANY_COLON = re.compile("[:：]")
@@ -60,7 +60,8 @@ def has_address(text: str) -> bool:
     return _ADDRESS.search(text) is not None
 
 
-def _dated(text: str) -> bool:
+def is_dated(text: str) -> bool:
+    """Say whether a time or a day stands in a text."""
     return _CLOCK.search(text) is not None or _DAY.search(text) is not None
 
 
@@ -80,12 +81,12 @@ def _language(text: str, *, quoted_next: bool) -> str | None:
     verb = _VERB.search(bare)
     if not (colon or verb):
         return (
-            "" if quoted_next and _dated(text) and bare.endswith(">") and has_address(text) and _opens(text) else None
+            "" if quoted_next and is_dated(text) and bare.endswith(">") and has_address(text) and _opens(text) else None
         )
     language = _LANGUAGE_OF[verb.group()] if verb else ""
     if dashed and verb:
         return language
-    address, dated = has_address(bare), _dated(bare)
+    address, dated = has_address(bare), is_dated(bare)
     ends_with_address = (address and bare.rstrip(":： -").endswith((">", ")", "]"))) or bool(
         re.search(r"@[\w.-]+\W{0,3}$", bare)
     )
@@ -95,7 +96,13 @@ def _language(text: str, *, quoted_next: bool) -> str | None:
         late = verb.end() >= len(bare) - 12
         return language if late and dated and (address or quoted_next or _opens(bare)) and len(bare) < 200 else None
     if verb and (address or dated):
-        late = verb.end() >= len(bare) - 12 or ends_with_address or not bare[verb.end() :].strip(" :").count(" ") > 6
+        whole = verb.start() < 3 and address and dated
+        late = (
+            whole
+            or verb.end() >= len(bare) - 12
+            or ends_with_address
+            or not bare[verb.end() :].strip(" :").count(" ") > 6
+        )
         return language if late and (address or quoted_next or _opens(bare)) else None
     if quoted_next and (address or dated or (verb and verb.start() > 3)) and len(bare) < 200:
         return language
@@ -140,10 +147,12 @@ def _lengthened(lines: Sequence[str], start: int, floor: int) -> int:
         whole = _opens(lines[start]) and _DAY.search(lines[start])
         if not line or len(line) > 160 or whole or line.endswith((".", "!", "?", "。", ":")):
             break
-        if not (_dated(line) and (_opens(line) or line.endswith(("<", "(", ",")) or has_address(line))):
-            continue_up = above > floor and line.endswith("<")
-            if not continue_up:
-                break
+        split_in_brackets = lines[start].startswith(("<", ">")) or line.endswith("<")
+        if split_in_brackets and len(lines[start]) < 160:
+            start = above
+            continue
+        if not (is_dated(line) and (_opens(line) or line.endswith(("<", "(", ",")) or has_address(line))):
+            break
         start = above
     return start
 
@@ -186,7 +195,7 @@ def header_block(lines: Sequence[str], start: int) -> int | None:
         found = header_kind(line) if line else None
         if found:
             kinds.add(found[0])
-            proof = proof or has_address(found[1]) or (found[0] == "sent" and _dated(found[1]))
+            proof = proof or has_address(found[1]) or (found[0] == "sent" and is_dated(found[1]))
             strangers = 0
         elif (
             not line
@@ -200,6 +209,31 @@ def header_block(lines: Sequence[str], start: int) -> int | None:
         at += 1
     enough = (len(kinds - {"cc"}) >= 3) or (proof and len(kinds) >= 2 and bool(kinds & {"from", "sent"}))
     return at if enough else None
+
+
+def bare_labels(lines: Sequence[str], start: int) -> int | None:
+    """Return the line after a header whose labels stand on lines of their own (as Lotus Notes writes them).
+
+    It begins at its first label ("To"); a subject must be among the labels, and an address or a date among the lines.
+    """
+    kinds: set[str] = set()
+    proof = False
+    after = start
+    for at in range(start, min(start + 18, len(lines))):
+        kind = _LABEL_KIND.get(lines[at]) if len(lines[at]) <= _LONGEST_LABEL else None
+        if kind:
+            kinds.add(kind)
+            after = at + 2
+        proof = proof or has_address(lines[at])
+    return (
+        min(after, len(lines)) if proof and "subject" in kinds and {"to", "from"} & kinds and len(kinds) >= 3 else None
+    )
+
+
+def is_sender_line(line: str) -> bool:
+    """Say whether a line may be the sender or the date above such a header."""
+    told = has_address(line) or _DAY.search(line) is not None
+    return told and len(line) < 120 and not line.endswith((".", "!", "?"))
 
 
 def _on_one_line(line: str) -> bool:

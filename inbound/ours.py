@@ -81,9 +81,18 @@ class OwnText:
     company: tuple[str, ...] = ()
     #: the templates by their first two words
     starts: Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    #: the addresses that we send from, without case
+    addresses: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, *texts: str, lines: Sequence[str] = (), company: str = "", topics: Sequence[str] = ()) -> "OwnText":
+    def of(
+        cls,
+        *texts: str,
+        lines: Sequence[str] = (),
+        company: str = "",
+        topics: Sequence[str] = (),
+        addresses: Sequence[str] = (),
+    ) -> "OwnText":
         """Learn the texts that were sent, the lines (templates) that each mail carries, and our name."""
         shingles: set[tuple[str, ...]] = set()
         short = set(_BESIDE) | {tuple(_words(topic)) for topic in topics}
@@ -109,7 +118,18 @@ class OwnText:
         starts: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
         for template in sorted(usable):
             starts[template[:2]] = (*starts.get(template[:2], ()), template)
-        return cls(tuple(sorted(usable)), frozenset(shingles), frozenset(short), tuple(_words(company)), starts)
+        return cls(
+            tuple(sorted(usable)),
+            frozenset(shingles),
+            frozenset(short),
+            tuple(_words(company)),
+            starts,
+            tuple(a.casefold() for a in addresses),
+        )
+
+    def is_from_us(self, line: str) -> bool:
+        """Say whether a line names our address in brackets, as only mail programs write it."""
+        return len(line) < 300 and "<" in line and any(f"<{address}>" in line for address in self.addresses)
 
     def lines_of_ours(self, lines: Sequence[str]) -> set[int]:
         """Return the indexes of the lines that we wrote ourselves."""
@@ -205,4 +225,10 @@ def _matched(template: tuple[str, ...], words: list[str], at: int) -> int:
 def own_text(world: World, campaigns: tuple[str, ...] = ()) -> OwnText:
     """Return what a world knows of our words: those of the campaigns named by id, or of all where none is named."""
     texts = [c.text for c in world.campaigns if c.text and (not campaigns or c.id in campaigns)]
-    return OwnText.of(*texts, lines=world.own_lines, company=world.company, topics=[t.name for t in world.topics])
+    return OwnText.of(
+        *texts,
+        lines=world.own_lines,
+        company=world.company,
+        topics=[t.name for t in world.topics],
+        addresses=[str(a) for a in world.addresses],
+    )

@@ -35,6 +35,8 @@ _QUOTED = re.compile(r"[ \t]{0,8}(?:>|&gt;|\|[ \t>]|»[ \t]|[A-Z]{2,3}>)")
 #: The end of an attribution whose closing bracket was wrapped off: "> wrote:" is no quote.
 _TAIL = re.compile(r">\s{0,3}[^\s>:]{0,20}\s?:\s*$")
 _LINK_ONLY = re.compile(r"\s*\(?<?(?:https?://|www\.)\S{1,500}\s?>?\)?[ >]*$")
+#: With one of these, alone on its line, a header of Lotus Notes begins.
+_NOTES_LABELS = frozenset(("to", "an", "à", "a", "para", "aan", "til", "till", "do", "komu", "кому", "宛先", "收件人"))
 _RULE = re.compile(r"[\s_=*\-–—─~]*$")
 
 
@@ -145,7 +147,7 @@ def _cleaned(line: str) -> str:
     line = line[:MOST_OF_A_LINE]
     if not line.isascii() or "\x00" in line:
         line = line.translate(_INVISIBLE)
-    return line.strip().casefold()
+    return line.strip().casefold().replace("\u0307", "")  # what is left of a Turkish capital I
 
 
 def _read_quote_marks(letter: _Letter) -> None:
@@ -194,7 +196,7 @@ def _told(letter: _Letter, own: OwnText, beyond: str) -> VisibleText:
     if top:
         letter.kind[:top] = ["s" if kind == "t" else kind for kind in letter.kind[:top]]
         letter.mark("gateway banner")
-    _find_borders(letter, top)
+    _find_borders(letter, top, own)
     _take_out_ours(letter, own)
     _take_out_signatures(letter)
     typed = _joined(letter, "t")
@@ -207,7 +209,7 @@ def _told(letter: _Letter, own: OwnText, beyond: str) -> VisibleText:
     )
 
 
-def _find_borders(letter: _Letter, start: int) -> None:
+def _find_borders(letter: _Letter, start: int, own: OwnText) -> None:
     """Go down the typed lines and mark what an attribution, a header block or a separator sets apart."""
     at, floor = start, start
     while at < len(letter.raw):
@@ -220,7 +222,7 @@ def _find_borders(letter: _Letter, start: int) -> None:
             floor = at + 1 if line else floor
             at += 1
             continue
-        border = _border_at(letter, at, floor)
+        border = _border_at(letter, at, floor, own)
         if border is None:
             at += 1
             continue
@@ -236,7 +238,7 @@ def _find_borders(letter: _Letter, start: int) -> None:
         return
 
 
-def _border_at(letter: _Letter, at: int, floor: int) -> tuple[int, int, str] | None:
+def _border_at(letter: _Letter, at: int, floor: int, own: OwnText) -> tuple[int, int, str] | None:
     """Return the first line, the line after, and the name of a border that is found at a line."""
     clean = letter.clean
     mark = attributions.separator(clean[at])
@@ -253,6 +255,12 @@ def _border_at(letter: _Letter, at: int, floor: int) -> tuple[int, int, str] | N
     ):
         titled = at > floor and attributions.separator(clean[at - 1], bare=True)
         return at - bool(titled), end, "header block"
+    if clean[at] in _NOTES_LABELS and letter.next_line(at + 1) < len(clean):
+        end = attributions.bare_labels(clean, at)
+        if end is not None:
+            return _first_sender_line(clean, at, floor), end, "header block"
+    if own.is_from_us(clean[at]) and (clean[at].endswith((":", "：")) or attributions.is_dated(clean[at])):
+        return at, at + 1, "our own address"
     if not attributions.may_end(clean[at]) or letter.tries >= MOST_TRIES:
         return None
     letter.tries += 1
@@ -264,12 +272,23 @@ def _border_at(letter: _Letter, at: int, floor: int) -> tuple[int, int, str] | N
     first, language = found
     if first == at and (cut := attributions.split_attribution(letter.raw[at][:MOST_OF_A_LINE])):
         whole = letter.raw[at]
-        halves = [whole[:cut].rstrip(" -"), whole[cut:]]
+        halves = [whole[:cut].rstrip(" -"), whole[cut:].lstrip(" -\t")]
         letter.raw[at : at + 1] = halves
         letter.clean[at : at + 1] = [_cleaned(half) for half in halves]
         letter.kind.insert(at, "t")
         return at + 1, at + 2, "attribution line (en)"
     return first, at + 1, f"attribution line ({language})" if language else "attribution line"
+
+
+def _first_sender_line(clean: Sequence[str], at: int, floor: int) -> int:
+    """Return the first of the lines above a header without colons that name its sender and date."""
+    first = at
+    for above in range(at - 1, max(floor, at - 5) - 1, -1):
+        if attributions.is_sender_line(clean[above]):
+            first = above
+        elif clean[above]:
+            break
+    return first
 
 
 def _quote(letter: _Letter, first: int, after: int) -> None:

@@ -31,7 +31,7 @@ _SENT_FROM = re.compile(
     r"von unterwegs|von meinem (?:iphone|ipad|handy|smartphone)|from my (?:iphone|ipad|phone))"
 )
 _DEVICE = re.compile(
-    r"iphone|ipad|android|samsung|galaxy|outlook|blackberry|windows|mobile|handy|smartphone|téléphone|"
+    r"iphon|ipad|android|samsung|galaxy|outlook|blackberry|windows|mobile|handy|smartphone|téléphone|"
     r"tablet|huawei|xiaomi|yahoo|mail|phone|"
     r"tel[eé]fono|celular|app|nokia|pixel|oneplus|oppo|redmi|sparrow|spark|typeapp|acompli|wiko|айфон|"
     r"телефон|手机|手機|ios|device|gerät|dispositiv|"
@@ -74,7 +74,7 @@ _NOTICE = (
         2,
         re.compile(
             r"intended recipient|solely for the|intended (?:only|solely)|unauthori[sz]ed (?:use|disclosure|"
-            r"copying)|bestimmungsgemäß|rechtmäßige empfänger"
+            r"copying)|bestimmungsgemäss|rechtmässige empfänger"
         ),
     ),
     (
@@ -113,8 +113,8 @@ _BANNER = re.compile(
     r"originated (?:from )?outside|from outside (?:of )?(?:the|your|our)|external (?:e-?mail|sender|"
     r"message|source)|sender is external|outside of (?:the|your) organi[sz]ation|"
     r"you don't often (?:get|receive) e?-?mail from|learn why this is important|do not click (?:on )?(?:any )?links|"
-    r"externe[rn]? (?:e-?mail|absender|nachricht)|(?:e-?mail|nachricht) (?:stammt|kommt) von (?:außerhalb|"
-    r"extern)|von außerhalb (?:der|unserer|ihrer)|sie erhalten nicht (?:oft|häufig) e-?mail|"
+    r"externe[rn]? (?:e-?mail|absender|nachricht)|(?:e-?mail|nachricht) (?:stammt|kommt) von (?:ausserhalb|"
+    r"extern)|von ausserhalb (?:der|unserer|ihrer)|sie erhalten nicht (?:oft|häufig) e-?mail|"
     r"(?:courriel|e-?mail|message|expéditeur) externe|provient de l'extérieur|vous n'obtenez pas souvent|"
     r"(?:correo|mensaje|remitente) externo|fuera de (?:la|su|nuestra) organización|no suele recibir correo|"
     r"(?:e-?mail|mensagem|remetente) extern[oa]|fora da (?:sua )?organização|(?:mittente|messaggio|"
@@ -144,7 +144,7 @@ _BANNER_HINTS = (
     "do not click",
     "don't often",
     "why this is important",
-    "außerhalb",
+    "ausserhalb",
     "nicht oft",
     "nicht häufig",
     "pas souvent",
@@ -233,8 +233,8 @@ _LIST_FOOTER = re.compile(
 )
 _FAREWELL = re.compile(
     r"^\W{0,3}(?:(?:best|kind|warm|many|with)? ?(?:kind )?regards|sincerely|yours|cheers|best|thanks|"
-    r"thank you|mit freundlichen grüßen|freundliche grüße|viele grüße|"
-    r"beste grüße|liebe grüße|mfg|vg|lg|cordialement|bien à vous|salutations|saludos|un saludo|"
+    r"thank you|mit freundlichen grüssen|freundliche grüsse|viele grüsse|"
+    r"beste grüsse|liebe grüsse|mfg|vg|lg|cordialement|bien à vous|salutations|saludos|un saludo|"
     r"atentamente|atenciosamente|cumprimentos|abraços|cordiali saluti|distinti saluti|"
     r"saluti|met vriendelijke groet(?:en)?|groeten|mvg|med vänlig hälsning|med venlig hilsen|"
     r"vennlig hilsen|hälsningar|hilsen|terveisin|ystävällisin terveisin|pozdrawiam|"

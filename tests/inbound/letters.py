@@ -172,6 +172,20 @@ TEXTS = (
         ).replace("|------------>\n| From:      |\n|------------>\n", ""),
     ),
     Written(
+        "notes, without colons",
+        _above(
+            '"Shop" <promotions@shop.example>',
+            "22.03.2026 11:18",
+            "",
+            "To",
+            '"Ada" <ada@example.org>',
+            "cc",
+            "",
+            "Subject",
+            "Spring sale",
+        ),
+    ),
+    Written(
         "forwarded by gmail",
         _above(
             "---------- Forwarded message ---------",

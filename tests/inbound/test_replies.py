@@ -11,6 +11,7 @@ from inbound.mail import read_mail
 from inbound.ours import OwnText
 from inbound.replies import trim, trim_html, visible_text
 from inbound.world import CampaignInfo, TopicInfo, World, world_from_toml
+from kit.addresses import EmailAddress
 from tests.corpora import corpus
 from tests.inbound.letters import BODY, HTML_SENT, HTML_TYPED, PAGES, QUOTED, SENT, TEXTS, TYPED, Written, a_mail
 
@@ -162,6 +163,15 @@ def test_the_campaign_is_known_by_what_the_mail_answers() -> None:
 
     assert visible_text(a_mail(text=text, in_reply_to="c1.7@shop.example", subject=""), world).typed == text
     assert visible_text(a_mail(text=text, in_reply_to="x@y.example", subject=""), world).typed == ""
+
+
+def test_our_own_address_introduces_our_mail_in_any_language() -> None:
+    """A line with our address in brackets and a colon or a date is an attribution, whatever its words are."""
+    world = World(addresses=(EmailAddress("promotions", "shop.example"),))
+    text = f"{TYPED}\n\nShop <promotions@shop.example> jatlhpu' 22.03.2026\n\nDear Ada,\nremove the discount."
+
+    assert visible_text(a_mail(text=text), world).typed == TYPED
+    assert "jatlhpu" in visible_text(a_mail(text=text), World()).typed
 
 
 def test_marks_name_what_gave_the_border_away() -> None:
