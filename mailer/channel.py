@@ -13,7 +13,8 @@ from typing import Protocol, cast
 from kit.errors import InvalidSettings
 from mailer.envelope import Letter
 from mailer.relays import Relay, Result, Withheld
-from mailer.wire import Answered, Dialogue, Event, NotSent, Over, Ready, StartTls, Step, Terms
+from mailer.steps import Answered, Event, NotSent, Over, Ready, StartTls, Step, Terms
+from mailer.wire import Dialogue
 
 ONE_WRITE_OCTETS = 65_536  # what a socket takes at once; more is let go before another mail is begun behind it
 

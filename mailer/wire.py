@@ -12,31 +12,16 @@ import base64
 import re
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from mailer.answers import Features, NotSmtp, Reply, ReplyReader, read_features
 from mailer.envelope import Letter, refused_here, stuffed
-from mailer.relays import LOCAL_CODE, Deferred, Failed, Result, Unknown, judged
+from mailer.relays import LOCAL_CODE, Deferred, Failed, Sent, Unknown, judged, printable
+from mailer.steps import Answered, Event, NotSent, Over, Ready, StartTls, Step, Terms
 
+_ALL_IS_WELL = re.compile(
+    rb"(2[0-9][0-9]) ([^\r\n]{0,500})\r\n(?:2[0-9][0-9] [^\r\n]{0,500}\r\n){2}3[0-9][0-9] [^\r\n]{0,500}\r\n"
+)
 _HELO = re.compile(r"(?:[A-Za-z0-9.\-]{1,255}|\[[A-Za-z0-9.:]{1,64}\])\Z")
-
-
-class Step(Enum):
-    """What the other side is to answer next."""
-
-    GREETING = auto()
-    EHLO = auto()
-    HELO = auto()
-    STARTTLS = auto()
-    HANDSHAKE = auto()
-    AUTH = auto()
-    MAIL = auto()
-    RCPT = auto()
-    DATA = auto()
-    DOT = auto()
-    LONE_DOT = auto()
-    RSET = auto()
-    QUIT = auto()
 
 
 _IN_WORDS = {
@@ -46,59 +31,6 @@ _IN_WORDS = {
     Step.STARTTLS: "STARTTLS",
     Step.AUTH: "our user or password",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How this side introduces itself and what it insists on."""
-
-    helo: str
-    is_secure: bool = False
-    """Whether TLS is on from the start (smtps)."""
-    use_starttls: bool = True
-    require_tls: bool = True
-    """No mail and no password before TLS."""
-    is_loopback: bool = False
-    """A password may go over loopback in the clear, nowhere else."""
-    user: str | None = None
-    password: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StartTls:
-    """Go over to TLS now, reading nothing more in the clear, then call :meth:`Dialogue.secured`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The session is set up and takes mail."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The fate of one mail is known."""
-
-    letter: Letter
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """The conversation ended before the dot of this mail: it was not delivered and can go another way at once."""
-
-    letter: Letter
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """The conversation is over: drop the connection."""
-
-    reason: str
-    is_orderly: bool = False
-
-
-Event = StartTls | Ready | Answered | NotSent | Over
 
 
 @dataclass(slots=True)
@@ -235,6 +167,10 @@ class Dialogue:
         if self._is_over:
             return []
         try:
+            # With both mails under way the answers due are those to the dot, MAIL, RCPT and DATA, and no others.
+            is_steady = len(self._awaited) == 4 and self._dotted is not None and self._envelope is not None
+            if is_steady and self._reader.is_empty and (group := _ALL_IS_WELL.fullmatch(received)) is not None:
+                return self._go_on(group)
             self._read(received)
         except NotSmtp as cause:
             self._end(str(cause))
@@ -247,6 +183,15 @@ class Dialogue:
             self._end(reason, is_orderly=self.awaited is Step.QUIT)
         events, self._events = self._events, []
         return events
+
+    def _go_on(self, group: re.Match[bytes]) -> list[Event]:
+        """Take a whole group of good answers at once: what :meth:`_read` makes of it at a fraction of the work."""
+        dotted, envelope = self._dotted, self._envelope
+        if dotted is None or envelope is None:
+            raise NotSmtp("the relay answered what was not asked")
+        self._awaited.clear()
+        self._send_content(envelope)
+        return [Answered(dotted.letter, Sent(int(group[1]), printable(group[2])))]
 
     def _read(self, received: bytes) -> None:
         for reply in self._reader.read(received):

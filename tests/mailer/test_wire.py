@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mailer.answers import NotSmtp, ReplyReader
 from mailer.envelope import stuffed
 from mailer.relays import Deferred, Failed, Sent, Unknown
-from mailer.wire import Answered, Dialogue, Event, NotSent, Over, Ready, StartTls, Step, Terms
+from mailer.steps import Answered, Event, NotSent, Over, Ready, StartTls, Step, Terms
+from mailer.wire import Dialogue
 
 CLEAR = Terms(helo="us.example", require_tls=False, is_loopback=True)
 OFFERS = b"PIPELINING|8BITMIME|SMTPUTF8|SIZE 5000"
@@ -80,6 +81,28 @@ def test_the_next_envelope_travels_with_the_body_before_it() -> None:
     assert wire.take_output() == BODY + GROUP % b"bob"
     assert wire.receive(b"250 2.0.0 one\r\n250 ok\r\n250 ok\r\n354 go\r\n") == [Answered(MAIL, Sent(250, "2.0.0 one"))]
     assert wire.take_output() == BODY
+
+
+@pytest.mark.parametrize(
+    "first", [b"250 2.0.0 one\r\n", b"299 x\xff\x01\r\n", b"451 4.0.0 no\r\n", b"250-a\r\n250 b\r\n"]
+)
+@pytest.mark.parametrize(
+    "rest", [b"250 a\r\n250 b\r\n354 c\r\n", b"250 a\r\n550 b\r\n354 c\r\n", b"250\r\n250\r\n354\r\n"]
+)
+@pytest.mark.parametrize("tail", [b"", b"250 next\r\n", b"2"])
+def test_a_group_in_one_piece_means_what_it_means_in_many(first: bytes, rest: bytes, tail: bytes) -> None:
+    outcomes = []
+    for size in (1, 1000):
+        wire = in_dot(ready())
+        wire.start(NEXT)
+        wire.take_output()
+        received = first + rest + tail
+        events: list[Event] = []
+        for at in range(0, len(received), size):
+            events += wire.receive(received[at : at + size])
+        outcomes.append((events, wire.take_output(), wire.awaited, wire.lost("cut")))
+
+    assert outcomes[0] == outcomes[1]
 
 
 def test_without_pipelining_each_command_waits_for_its_answer() -> None:
