@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from kit.addresses import EmailAddress, try_address
 
-NOTICE_CHARACTERS = 65_536  # of a notice; what is longer is the returned mail
+NOTICE_CHARACTERS = 24_576  # of a notice; what is longer is the returned mail
+NOTICE_LINES = 1_000
 RECIPIENTS = 100
 
 #: Where the returned mail begins. Each line is tested from its start.
@@ -104,7 +105,8 @@ class Mention:
 def notice_of(text: str) -> tuple[str, str]:
     """Split the text of a notice into what the server wrote and the mail that it returned."""
     text = text[:NOTICE_CHARACTERS]
-    lines = text.split("\n")
+    lines = text.split("\n", NOTICE_LINES)[:NOTICE_LINES]
+    text = "\n".join(lines)
     for number, line in enumerate(lines):
         if number and line.strip() and _RETURNED.match(line) and any(kept.strip() for kept in lines[:number]):
             return "\n".join(lines[:number]), "\n".join(lines[number:])
@@ -113,7 +115,7 @@ def notice_of(text: str) -> tuple[str, str]:
 
 def plain_of(html: str) -> str:
     """Return the letters of an HTML notice, a block on a line."""
-    text = _TAG.sub(" ", _BREAK.sub("\n", html[: 4 * NOTICE_CHARACTERS]))
+    text = _TAG.sub(" ", _BREAK.sub("\n", html[: 2 * NOTICE_CHARACTERS]))
     for entity, letter in _ENTITIES:
         text = text.replace(entity, letter)
     return text

@@ -29,7 +29,8 @@ _HEADER_PARTS = frozenset({"text/rfc822-headers", "message/global-headers"})
 _DAEMON = re.compile(
     r"(?:^|[<\"\s.\-_+=])(?:mailer[-_.]?daemon|mail[-_. ]?daemon|maildaemon|post[-_]?master|mdaemon|sysadmin|ndr|dsn"
     r"|jetmail|mail[-_. ]?(?:deliver\w*|system|administrator|admin|router|sweeper|marshal|server)"
-    r"|delivery[-_. ]?(?:sub)?system|system[-_. ]?administrator|bounce[sd]?|internet mail|smtp[-_. ]?gateway)\b",
+    r"|delivery[-_. ]?(?:sub)?system|system[-_. ]?administrator|bounce[sd]?|groupwise|mailenable"
+    r"|internet mail|smtp[-_. ]?gateway)\b",
     re.IGNORECASE,
 )
 _SUBJECT = any_of(r"""
@@ -46,6 +47,14 @@ _SUBJECT = any_of(r"""
     ikke (?:blive )?lever|kunde inte levereras|olevererbart|nedoručiteln|nedoručen|kézbesít|iletilemedi|teslim edil
     недостав|не доставлен|ошибка доставки|возврат|nie dostarczon|niedoręcz|zwrot|配信|送信エラー|配送|届け|エラー
     不达|退信|投递|无法|退回|無法|반송|전송 실패
+""")
+#: Subjects that no person writes; enough where the sender's name tells nothing.
+_SERVER_SUBJECT = any_of(r"""
+    ^(?:undeliverable|undelivered mail|returned mail|failure notice|nondeliver|non-?delivery|not delivered|failed mail)
+    ^mail (?:delivery (?:failed|failure|problem|error|system)|system error|not delivered)|^delayed mail|^ndn:
+    ^delivery (?:status notification|failure|failed|notification)|^message status - undeliver|^unzustellbar|^non remis
+    ^message (?:could not be delivered|undeliverable|delivery failure)|^warning: (?:message|could not send)
+    ^your message (?:could not be|was not) delivered
 """)
 _WORDS = any_of(r"""
     (?:could not|couldn'?t|can'?t|cannot|was not|were not|not) (?:be )?(?:deliver|reach|sent|send|relay|accept)
@@ -104,8 +113,10 @@ def find_bounce(mail: InboundMail, raw: bytes = b"") -> Bounce | None:
 
 def find_failures(mail: InboundMail, raw: bytes = b"") -> list[Failure]:
     """Return the recipients that a delivery notice names as not reached; empty where the mail is no such notice."""
-    notice, returned = bounce_shapes.notice_of(_shown(mail))
     machine = is_from_mail_server(mail)
+    if not _may_be_notice(mail, machine=machine):
+        return []
+    notice, returned = bounce_shapes.notice_of(_shown(mail))
     groups, settled = _status_groups(mail, machine=machine)
     if groups:
         return [
@@ -142,6 +153,15 @@ def is_from_mail_server(mail: InboundMail) -> bool:
     return bool(_DAEMON.search(senders)) or senders.strip().endswith("<>")
 
 
+def _may_be_notice(mail: InboundMail, *, machine: bool) -> bool:
+    """Whether it is worth reading the words at all: most mail is neither from a server nor a report."""
+    if machine or mail.content_type == "multipart/report" or "x-failed-recipients" in mail.headers:
+        return True
+    if _SERVER_SUBJECT.search(mail.subject) and not mail.in_reply_to:
+        return True
+    return any(part.content_type in _STATUS_PARTS | _RETURNED_PARTS | _HEADER_PARTS for part in mail.parts)
+
+
 def _is_notice(mail: InboundMail, notice: str, *, machine: bool) -> bool:
     """Whether a mail without status fields is a delivery notice: its sender, and its subject or its words."""
     if "x-failed-recipients" in mail.headers:
@@ -154,7 +174,10 @@ def _is_notice(mail: InboundMail, notice: str, *, machine: bool) -> bool:
     subject = bool(_SUBJECT.search(mail.subject))
     words = bool(_WORDS.search(notice))
     returns_mail = any(part.content_type in _RETURNED_PARTS | _HEADER_PARTS for part in mail.parts)
-    return (machine and (subject or words)) or (report and (subject or words)) or (subject and words and returns_mail)
+    if machine and mail.in_reply_to and _HUMAN_SUBJECT.match(mail.subject) and not returns_mail:
+        return False  # a postmaster is a person, too
+    told = words and (returns_mail or (_SERVER_SUBJECT.search(mail.subject) is not None and not mail.in_reply_to))
+    return (machine and (subject or words)) or (report and (subject or words)) or (subject and told)
 
 
 def _status_groups(mail: InboundMail, *, machine: bool) -> tuple[list[dict[str, str]], bool]:
