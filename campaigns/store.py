@@ -33,7 +33,9 @@ class InvalidCampaign(Permanent):
 class Enqueue(Protocol):
     """Enqueues a job in the caller's own transaction; :meth:`kit.jobs.Jobs.enqueue` does."""
 
-    async def __call__(self, session: AsyncSession, name: str, /, *args: int | str, job_id: str) -> None:
+    async def __call__(
+        self, session: AsyncSession, name: str, /, *args: int | str, job_id: str, is_bulk: bool = False
+    ) -> None:
         """Enqueue a job once; a second one of the same id is the same job."""
 
 
@@ -133,14 +135,14 @@ async def launch(
     return outcome
 
 
-async def pause(session: AsyncSession, campaign_id: int) -> Outcome:
-    """Begin nothing more; what is on its way still arrives."""
-    return await _move(session, campaign_id, Move.PAUSE)
+async def pause(session: AsyncSession, campaign_id: int, *, note: str = "") -> Outcome:
+    """Begin nothing more; what is on its way still arrives. ``note`` says why, where the software does it by itself."""
+    return await _move(session, campaign_id, Move.PAUSE, note=note)
 
 
 async def resume(session: AsyncSession, campaign_id: int, *, enqueue: Enqueue, chunk_size: int = 1000) -> Outcome:
     """Go on with those who still wait."""
-    outcome = await _move(session, campaign_id, Move.RESUME)
+    outcome = await _move(session, campaign_id, Move.RESUME, note="")
     if isinstance(outcome, Changed):
         await cover(session, campaign_id, enqueue=enqueue, chunk_size=chunk_size)
     return outcome
@@ -173,7 +175,7 @@ async def enqueue_chunks(
     batch = uuid.uuid4().hex[:12]
     for first, last in chunks:
         job_id = f"{job_prefix(campaign_id)}{first}-{last}-{batch}"
-        await enqueue(session, SEND_CHUNK, campaign_id, first, last, job_id=job_id)
+        await enqueue(session, SEND_CHUNK, campaign_id, first, last, job_id=job_id, is_bulk=True)
 
 
 def job_prefix(campaign_id: int) -> str:

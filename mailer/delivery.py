@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,24 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import gate
 from consent.model import Clearance, Refusal, Refused, SubscriberId
 from kit.db import is_sqlite
+from mailer.outcomes import Claimed, Outcome, Proof
 from mailer.tables import DeliveryRow, MailingRow
-
-State = Literal["waiting", "sent", "failed", "skipped", "unknown"]
 
 RESPONSE_CHARACTERS = 500  # the column's width
 _DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
 #: what becomes of a letter that was not sent when its mailing no longer goes out
 _REASON_BY_GATE = {"cancelled": "cancelled", "done": "too_late"}
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """One delivery in our hands, with the leave to make it."""
-
-    id: int
-    attempt: int
-    first_at: datetime
-    clearance: Clearance
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +49,6 @@ class Shut:
     """The mailing is not going out now: paused, cancelled, done, or not there."""
 
     gate: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one delivery."""
-
-    id: int
-    state: State
-    reason: str = ""
-    code: int = 0
-    enhanced: str = ""
-    response: str = ""
-    next_at: datetime | None = None
-    was_started: bool = True  # a try that never began does not count as one
-    hard_bounce: bool = False  # the address itself is dead
-
-
-#: what a journal proves: by claim, the deliveries that began, each with what became of it
-Proof = Mapping[str, Mapping[int, Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +109,7 @@ async def claim_slice(
     limit: int,
     worker: str,
     now: datetime,
+    claim: str | None = None,
     require_age: bool = False,
 ) -> Slice | Shut:
     """Take up to ``limit`` due deliveries of a range of ids, each with a fresh clearance.
@@ -146,6 +117,7 @@ async def claim_slice(
     One short transaction: the mailing's gate, the claim and the look at consent are one decision. Who has no leave is
     recorded as skipped at once. The claim is on disk before the first byte of any of these letters is (promise 3).
     """
+    claim = claim or uuid.uuid4().hex
     mailing = await _look(session, mailing_id)
     if mailing is None or mailing[0] != "open":
         return Shut(mailing[0] if mailing else "missing")
@@ -162,7 +134,6 @@ async def claim_slice(
         .with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
     )
     found = (await session.execute(due)).all()
-    claim = uuid.uuid4().hex
     if not found:
         return Slice(mailing_id, claim, ())
     people = [SubscriberId(row.subscriber_id) for row in found]
@@ -230,6 +201,30 @@ async def give_back(session: AsyncSession, mailing_id: int, ids: Iterable[int], 
     """Let go of deliveries that were claimed and never begun: they wait again, due at once."""
     outcomes = [Outcome(id_, "waiting", next_at=now, was_started=False) for id_ in ids]
     return await record(session, mailing_id, outcomes, claim=claim, now=now)
+
+
+async def give_back_strays(session: AsyncSession, worker: str, *, live: Collection[str], now: datetime) -> int:
+    """Let go of what stands under a living worker's name without that it knows of it; return how many.
+
+    A claim whose COMMIT was lost on the way: the worker never saw it, so nothing of it began.
+    """
+    rows = await session.execute(
+        sa.select(_DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.id).where(
+            _DELIVERY.c.worker == worker, _DELIVERY.c.state == "claimed", _DELIVERY.c.claim.not_in(live)
+        )
+    )
+    by_claim: dict[tuple[int, str], list[int]] = {}
+    for mailing_id, claim, id_ in rows:
+        by_claim.setdefault((mailing_id, claim), []).append(id_)
+    for (mailing_id, claim), ids in sorted(by_claim.items()):
+        await give_back(session, mailing_id, ids, claim=claim, now=now)
+    return sum(map(len, by_claim.values()))
+
+
+async def people_of(session: AsyncSession, ids: Collection[int]) -> dict[int, SubscriberId]:
+    """Return whom deliveries go to."""
+    rows = await session.execute(sa.select(_DELIVERY.c.id, _DELIVERY.c.subscriber_id).where(_DELIVERY.c.id.in_(ids)))
+    return {id_: SubscriberId(person) for id_, person in rows}
 
 
 async def settle_dead(
@@ -321,7 +316,7 @@ async def skip_waiting(session: AsyncSession, mailing_id: int, *, reason: str, n
 async def gates(session: AsyncSession, mailings: Collection[int]) -> dict[int, str]:
     """Return the gates of mailings."""
     rows = await session.execute(sa.select(MailingRow.id, MailingRow.gate).where(MailingRow.id.in_(mailings)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def set_gate(session: AsyncSession, mailing_id: int, gate_: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.processes import ProcessId
-from mailer.delivery import Outcome
+from mailer.outcomes import Outcome
 
 _OWNER = "worker.json"
 _FINAL = ("state", "reason", "code", "enhanced", "response", "hard_bounce")

@@ -12,7 +12,8 @@ from campaigns.reports import status
 from campaigns.store import InvalidCampaign
 from kit.db import Database
 from mailer import delivery
-from mailer.delivery import Outcome, Slice
+from mailer.delivery import Slice
+from mailer.outcomes import Outcome
 from tests.database import LATER, NOW, database, given_subscribers
 
 __all__ = ["database"]
@@ -26,7 +27,9 @@ class Jobs:
     def __init__(self) -> None:
         self.enqueued: list[tuple[str, tuple[int | str, ...]]] = []
 
-    async def __call__(self, _session: AsyncSession, name: str, *args: int | str, job_id: str) -> None:
+    async def __call__(
+        self, _session: AsyncSession, name: str, *args: int | str, job_id: str, is_bulk: bool = False
+    ) -> None:
         self.enqueued.append((name, args))
 
 
@@ -91,7 +94,7 @@ async def test_a_launch_that_fails_half_way_leaves_nothing(database: Database) -
     """When the jobs can't be enqueued there is no snapshot either, and the campaign is a draft."""
     campaign = await given_campaign(database, 3)
 
-    async def broken(_session: AsyncSession, _name: str, *_args: int | str, job_id: str) -> None:
+    async def broken(_session: AsyncSession, _name: str, *_args: int | str, job_id: str, is_bulk: bool = False) -> None:
         raise ConnectionError(job_id)
 
     with pytest.raises(ConnectionError):

@@ -10,7 +10,8 @@ from consent.model import SubscriberId
 from consent.standing import mailable
 from kit.db import Database
 from mailer import delivery
-from mailer.delivery import Counts, Outcome, Shut, Slice
+from mailer.delivery import Counts, Shut, Slice
+from mailer.outcomes import Outcome
 from mailer.tables import DeliveryRow, MailingRow
 from tests.database import BY_REPLY, LATER, NOW, database, given_subscribers
 

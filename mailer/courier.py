@@ -1,0 +1,371 @@
+"""The courier: takes a chunk of a mailing slice by slice from the claim to the recorded result.
+
+Claim and consent are one transaction; composing and signing run in threads, a slice ahead of the sending; before each
+MAIL FROM there is a last look, which must not wait; results are recorded with the claim's token. When in doubt nothing
+begins. It never sends to anybody without the gate's clearance, never sends again what may have arrived, and it ends
+nothing: what a crash leaves behind is settled by :meth:`Courier.settle`.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import uuid
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.hearing import Hearing
+from consent.model import Clearance, SubscriberId
+from kit.clock import Clock, utc_now
+from kit.db import Database
+from kit.errors import ByleaveError, Permanent, Temporary
+from kit.jobs import Interrupted
+from kit.log import logger
+from mailer import delivery, journal
+from mailer.attention import Attention
+from mailer.delivery import Shut, Slice
+from mailer.journal import ClaimJournal, Journal
+from mailer.model import OutgoingMail
+from mailer.outcomes import Claimed, Hindrance, Outcome, judge
+from mailer.relays import Result
+from mailer.retry import PROMOTIONS, RetryPlan
+
+COMPILED_KEPT = 8  # mailings whose compiled form is kept at a time
+RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # and then each five, until the database is back
+
+HOOK_TRIES = 3  # a hook that goes on failing must not keep results from being recorded
+_TROUBLE = {Hindrance.NO_LEASE, Hindrance.DEAF, Hindrance.NO_JOURNAL}  # ours, and likely over soon
+
+_log = logger("mailer.courier")
+
+#: Makes the finished letter to one person; called in threads. What it raises concerns this person alone, but for
+#: :class:`~kit.errors.Temporary`, which concerns them all.
+Compose = Callable[[Clearance], OutgoingMail]
+#: Compiles a mailing, once. :class:`~kit.errors.Permanent` means that nobody can get it as it is.
+Prepare = Callable[[int], Awaitable[Compose]]
+#: Told of a dead address in the transaction that records it: person, the relay's words.
+OnHardBounce = Callable[[AsyncSession, SubscriberId, str], Awaitable[None]]
+#: Told that a mailing can't be compiled, and why.
+OnBroken = Callable[[int, str], Awaitable[None]]
+
+
+@dataclass(eq=False, slots=True)
+class Ready:
+    """A finished letter with the leave to send it."""
+
+    row: Claimed
+    clearance: Clearance
+    mail_from: str
+    rcpt_to: str
+    content: bytes
+    needs_smtputf8: bool
+    hindrance: Hindrance | None = None
+    has_begun: bool = False
+
+
+class Post(Protocol):
+    """What takes letters to the relays; :class:`mailer.smtp.RelayPool` does."""
+
+    @property
+    def outage(self) -> str | None:
+        """Why nothing can be sent now, or None."""
+
+    async def send_many(
+        self,
+        mails: Iterable[Ready],
+        may_start: Callable[[Ready], bool],
+        on_result: Callable[[Ready, Result], None],
+    ) -> None:
+        """Send letters, asking ``may_start`` when the MAIL FROM of each is written, and tell the fate of each."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A claimed slice, composed."""
+
+    mailing_id: int
+    claim: str
+    ready: list[Ready]
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class Courier:
+    """Carries the chunks of one worker. Made once a process; :meth:`run` has to run while chunks are carried."""
+
+    def __init__(
+        self,
+        database: Database,
+        post: Post,
+        prepare: Prepare,
+        *,
+        hearing: Hearing,
+        journal: Journal,
+        has_lease: Callable[[], bool],
+        is_stopping: Callable[[], bool] = lambda: False,
+        plan: RetryPlan = PROMOTIONS,
+        slice_size: int = 100,
+        require_age: bool = False,
+        compose_threads: int = 2,
+        on_hard_bounce: OnHardBounce | None = None,
+        on_broken: OnBroken | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Join the parts; the name of the worker is that of its journal."""
+        self._database, self._post, self._prepare = database, post, prepare
+        self._attention = Attention(database, hearing)
+        self._journal, self._clock = journal, clock
+        self._has_lease, self._is_stopping = has_lease, is_stopping
+        self._plan, self._slice_size, self._require_age = plan, slice_size, require_age
+        self._on_hard_bounce, self._on_broken = on_hard_bounce, on_broken
+        self._threads = ThreadPoolExecutor(compose_threads, thread_name_prefix="compose")
+        self._parts = compose_threads
+        self._compiled: OrderedDict[int, Compose] = OrderedDict()
+        self._live: set[str] = set()
+
+    # -- the job ------------------------------------------------------------------------------------------------------
+
+    async def send_chunk(self, mailing_id: int, first: int, last: int) -> None:
+        """Send to all who are due in a range of delivery ids. Safe to run twice, also at the same time.
+
+        Ends when nobody is due any more or the mailing is not open. Raises :class:`kit.jobs.Interrupted` when the
+        worker stops, and :class:`kit.errors.Temporary` when going on later makes sense.
+        """
+        with self._attention.to(mailing_id):
+            await self._attention.listen(with_gates=True)
+            try:
+                compose = await self._compose_of(mailing_id)
+            except Permanent as error:
+                if self._on_broken is None:
+                    raise
+                await self._on_broken(mailing_id, error.public)
+            else:
+                await self._carry(partial(self._next, mailing_id, first, last, compose))
+        if self._is_stopping():
+            raise Interrupted
+
+    async def run(self) -> None:
+        """Settle what dead workers of this machine left, then hear of withdrawals and pauses, until cancelled."""
+        await self.settle_leftovers()
+        await self._attention.run()
+
+    # -- after a crash ------------------------------------------------------------------------------------------------
+
+    async def settle(self, worker: str) -> None:
+        """Settle what a dead worker had in its hands, by its journal where that can be believed. Repeating is safe."""
+        proof = await asyncio.to_thread(journal.read, self._journal.root, worker)
+        async with self._database.transaction() as session:
+            decided = await delivery.settle_dead(session, [worker], proof=proof, now=self._clock())
+            people = await delivery.people_of(session, [outcome.id for outcome in decided if outcome.hard_bounce])
+            if self._on_hard_bounce is not None:
+                for outcome in decided:
+                    if outcome.hard_bounce:
+                        await self._on_hard_bounce(session, people[outcome.id], outcome.response)
+        if decided:
+            _log.warning("worker.settled", worker=worker, has_proof=proof is not None, **_states(decided))
+        if proof is not None:
+            await asyncio.to_thread(journal.remove, self._journal.root, worker)
+
+    async def settle_leftovers(self) -> None:
+        """Settle by the journals that dead workers of this machine left behind."""
+        for worker in await asyncio.to_thread(journal.leftovers, self._journal.root):
+            await self.settle(worker)
+
+    def close(self) -> None:
+        """Let go of the threads; remove an empty journal."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(OSError):
+            self._journal.close()
+
+    # -- a slice ------------------------------------------------------------------------------------------------------
+
+    async def _carry(self, take: Callable[[], Coroutine[Any, Any, _Batch | None]]) -> None:
+        """Hand over slice after slice; the next one is made ready while the present one is sent."""
+        batch = await take()
+        while batch is not None:
+            coming = asyncio.create_task(take(), name="next slice")
+            try:
+                await self._hand_over(batch)
+            except Exception:
+                await self._let_go(await coming)
+                raise
+            except BaseException:
+                coming.cancel()
+                raise
+            batch = await coming
+
+    async def _next(self, mailing_id: int, first: int, last: int, compose: Compose) -> _Batch | None:
+        """Claim the next slice that has somebody to send to, and compose its letters."""
+        while not self._is_stopping():
+            if trouble := self._post.outage:
+                raise Temporary(f"no relay can be used: {trouble}", delay=5.0)
+            claim = uuid.uuid4().hex
+            self._live.add(claim)
+            taken = await self._claim(mailing_id, first, last, claim)
+            if isinstance(taken, Shut) or taken.is_empty:
+                self._live.discard(claim)
+                return None
+            if not taken.rows:
+                self._live.discard(claim)
+                continue
+            batch = _Batch(mailing_id, claim, [])
+            try:
+                await self._fill(batch, taken.rows, compose)
+            except Exception:
+                await self._let_go(_Batch(mailing_id, claim, [], [_untouched(row) for row in taken.rows]))
+                raise
+            return batch
+        return None
+
+    async def _claim(self, mailing_id: int, first: int, last: int, claim: str) -> Slice | Shut:
+        try:
+            async with self._database.transaction() as session:
+                return await delivery.claim_slice(
+                    session, mailing_id, first=first, last=last, limit=self._slice_size, worker=self._journal.worker,
+                    now=self._clock(), claim=claim, require_age=self._require_age,
+                )  # fmt: skip
+        except Exception:
+            # Whether it was committed is not sure now: what stands in our name and is not known here goes back.
+            self._live.discard(claim)
+            with contextlib.suppress(Exception):
+                async with self._database.transaction() as session:
+                    await delivery.give_back_strays(session, self._journal.worker, live=self._live, now=self._clock())
+            raise
+
+    async def _fill(self, batch: _Batch, rows: Sequence[Claimed], compose: Compose) -> None:
+        """Compose in threads; who can't be composed is skipped, and the others go on."""
+        loop = asyncio.get_running_loop()
+        size = -(-len(rows) // self._parts)
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        for made in await asyncio.gather(
+            *(loop.run_in_executor(self._threads, _letters, compose, part) for part in parts)
+        ):
+            for one in made:
+                if isinstance(one, Ready):
+                    batch.ready.append(one)
+                else:
+                    batch.outcomes.append(one)
+
+    async def _hand_over(self, batch: _Batch) -> None:
+        """Send a slice and record it. A cancellation leaves the rest to the journal and :meth:`settle`."""
+        try:
+            claim_journal = self._journal.open_claim(batch.claim)
+        except OSError as cause:
+            await self._let_go(batch)
+            raise Temporary("the journal can't be written; is the disk full?", delay=5.0) from cause
+        is_recorded = False
+        try:
+            outcomes = await self._send(batch, claim_journal)
+            await self._record(batch, outcomes)
+            is_recorded = True
+        finally:
+            claim_journal.close(is_recorded=is_recorded)
+            self._live.discard(batch.claim)
+        trouble = {ready.hindrance.value for ready in batch.ready if ready.hindrance in _TROUBLE}
+        if trouble:
+            raise Temporary(f"letters were withheld: {', '.join(sorted(trouble))}", delay=1.0)
+
+    async def _send(self, batch: _Batch, claim_journal: ClaimJournal) -> list[Outcome]:
+        outcomes = list(batch.outcomes)
+        open_ = {ready.row.id: ready for ready in batch.ready}
+
+        def on_result(ready: Ready, result: Result) -> None:
+            outcome = judge(
+                ready.row, result, hindrance=ready.hindrance, has_begun=ready.has_begun, now=self._clock(),
+                plan=self._plan,
+            )  # fmt: skip
+            if ready.has_begun:
+                claim_journal.ended(outcome)
+            outcomes.append(outcome)
+            del open_[ready.row.id]
+
+        try:
+            await self._post.send_many(
+                batch.ready, partial(self._may_start, batch.mailing_id, claim_journal), on_result
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it was, what is known of each letter has to be recorded
+            _log.error("slice.broken", mailing_id=batch.mailing_id, error=type(error).__name__, exc_info=True)
+        return [*outcomes, *map(_unanswered, open_.values())]
+
+    def _may_start(self, mailing_id: int, claim_journal: ClaimJournal, ready: Ready) -> bool:
+        """Take the last look, immediately before MAIL FROM. When anything is in doubt, no."""
+        hindrance = self._attention.hindrance(mailing_id, ready.clearance)
+        if hindrance is None:
+            if self._is_stopping():
+                hindrance = Hindrance.STOPPING
+            elif not self._has_lease():
+                hindrance = Hindrance.NO_LEASE
+            elif not claim_journal.began(ready.row.id):
+                hindrance = Hindrance.NO_JOURNAL
+        ready.hindrance = hindrance
+        ready.has_begun = ready.has_begun or hindrance is None
+        return hindrance is None
+
+    async def _let_go(self, batch: _Batch | None) -> None:
+        """Give back a slice of which nothing began."""
+        if batch is not None:
+            await self._record(batch, [*batch.outcomes, *(_untouched(ready.row) for ready in batch.ready)])
+            self._live.discard(batch.claim)
+
+    async def _record(self, batch: _Batch, outcomes: list[Outcome]) -> None:
+        """Write the results down, however long the database is away: nobody else knows them."""
+        clearances = {ready.row.id: ready.clearance for ready in batch.ready}
+        for attempt in itertools.count():
+            try:
+                async with self._database.transaction() as session:
+                    changed = await delivery.record(
+                        session, batch.mailing_id, outcomes, claim=batch.claim, now=self._clock()
+                    )
+                    for outcome in outcomes:
+                        if outcome.hard_bounce and self._on_hard_bounce is not None and attempt < HOOK_TRIES:
+                            person = clearances[outcome.id].subscriber
+                            await self._on_hard_bounce(session, person, outcome.response)
+            except Exception as error:  # noqa: BLE001 - the driver's errors are many, and none of them may lose results
+                _log.warning("record.failed", mailing_id=batch.mailing_id, error=type(error).__name__, exc_info=True)
+                await asyncio.sleep(RECORD_RETRY_SECONDS[min(attempt, len(RECORD_RETRY_SECONDS) - 1)])
+            else:
+                fenced = len(outcomes) - changed
+                _log.debug("slice.recorded", mailing_id=batch.mailing_id, fenced=fenced, **_states(outcomes))
+                return
+
+    async def _compose_of(self, mailing_id: int) -> Compose:
+        compose = self._compiled.get(mailing_id)
+        if compose is None:
+            compose = self._compiled[mailing_id] = await self._prepare(mailing_id)
+            while len(self._compiled) > COMPILED_KEPT:
+                self._compiled.popitem(last=False)
+        return compose
+
+
+def _letters(compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+    """Compose some letters; runs in a thread."""
+    made: list[Ready | Outcome] = []
+    for row in rows:
+        try:
+            mail = compose(row.clearance)
+        except Temporary:
+            raise
+        except Exception as error:  # noqa: BLE001 - a template is code of others; one person's values must not stop the rest
+            why = error.public if isinstance(error, ByleaveError) else type(error).__name__
+            made.append(Outcome(row.id, "skipped", "template_error", response=why, was_started=False))
+        else:
+            made.append(Ready(row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8))
+    return made
+
+
+def _states(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    return dict(Counter[str](outcome.state for outcome in outcomes))
+
+
+def _unanswered(ready: Ready) -> Outcome:
+    """Nobody told what became of the letter: when it began it may have arrived."""
+    return Outcome(ready.row.id, "unknown", "answer_lost") if ready.has_begun else _untouched(ready.row)
+
+
+def _untouched(row: Claimed) -> Outcome:
+    """The letter never began; it waits again, due at once (the store gives it the moment)."""
+    return Outcome(row.id, "waiting", was_started=False)

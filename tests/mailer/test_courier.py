@@ -1,0 +1,257 @@
+"""The courier: everybody due gets one letter, and in doubt nobody does."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.ledger import withdraw
+from consent.model import Clearance, SubscriberId
+from kit.db import Database
+from kit.errors import Permanent, Temporary
+from kit.jobs import Interrupted
+from mailer import delivery
+from mailer.courier import Ready
+from mailer.delivery import Counts
+from mailer.model import OutgoingMail
+from mailer.relays import Deferred, Failed, Result, Sent, Unknown
+from mailer.tables import DeliveryRow
+from tests.database import BY_REPLY, NOW, database
+from tests.mailer.carrying import EVERYTHING, PaperPost, a_courier, counts, letter
+from tests.mailer.test_delivery import given_mailing
+
+__all__ = ["database"]
+
+
+async def test_everybody_who_is_due_gets_one_letter(database: Database, tmp_path: Path) -> None:
+    """Slice by slice to the end, and a second run of the same job sends nothing."""
+    mailing, people = await given_mailing(database, 35)
+    post = PaperPost()
+
+    async with a_courier(database, tmp_path / "journal", post) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert sorted(post.sent) == sorted(people)
+    assert await counts(database, mailing) == Counts(sent=35)
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
+async def test_two_couriers_on_one_chunk_send_to_nobody_twice(database: Database, tmp_path: Path) -> None:
+    """The claim decides, not the job."""
+    mailing, people = await given_mailing(database, 60)
+    post = PaperPost(pause=0.001)
+
+    async with (
+        a_courier(database, tmp_path, post, worker="w1") as first,
+        a_courier(database, tmp_path, post, worker="w2") as second,
+    ):
+        await asyncio.gather(first.send_chunk(mailing, *EVERYTHING), second.send_chunk(mailing, *EVERYTHING))
+
+    assert sorted(post.sent) == sorted(people)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Sent(250, "ok"), Counts(sent=1)),
+        (Failed(550, "5.1.1", "no such user", hard_bounce=True), Counts(failed=1)),
+        (Deferred(451, "4.7.1", "greylisted"), Counts(waiting=1)),
+        (Unknown("connection lost after the dot"), Counts(unknown=1)),
+    ],
+    ids=["sent", "failed", "deferred", "unknown"],
+)
+async def test_each_answer_has_its_place(database: Database, tmp_path: Path, answer: Result, expected: Counts) -> None:
+    """What the relay says is what is recorded, and the unknown is not sent again."""
+    mailing, people = await given_mailing(database, 1)
+    post = PaperPost(answer=lambda _: answer)
+
+    async with a_courier(database, tmp_path, post) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert post.sent == people
+    assert await counts(database, mailing) == expected
+
+
+async def test_who_is_deferred_for_a_day_is_given_up(database: Database, tmp_path: Path) -> None:
+    """A promotion is stale after a day."""
+    mailing, _ = await given_mailing(database, 1)
+    post = PaperPost(answer=lambda _: Deferred(451, "4.0.0", "later"))
+    now = [NOW]
+
+    async with a_courier(database, tmp_path, post, clock=lambda: now[0]) as courier:
+        for _ in range(40):
+            await courier.send_chunk(mailing, *EVERYTHING)
+            now[0] += timedelta(hours=1)
+
+    async with database.reading() as session:
+        row = await session.get(DeliveryRow, 1)
+    assert row is not None
+    assert (row.state, row.reason, row.code) == ("failed", "gave_up", 451)
+    assert 5 < row.attempt < 15
+
+
+async def test_who_leaves_between_claim_and_mail_from_gets_nothing(database: Database, tmp_path: Path) -> None:
+    """The withdrawal is heard at the last look."""
+    mailing, people = await given_mailing(database, 3)
+
+    async def leave() -> None:
+        async with database.transaction() as session:
+            await withdraw(session, people[2], ["deals"], source=BY_REPLY, at=NOW)
+
+    class Slow(PaperPost):
+        async def send_many(
+            self,
+            mails: "list[Ready]",  # type: ignore[override]  # a list is what the courier gives
+            may_start: Callable[[Ready], bool],
+            on_result: Callable[[Ready, Result], None],
+        ) -> None:
+            await leave()  # the slice is claimed and composed by now
+            await super().send_many(mails, may_start, on_result)
+
+    post = Slow()
+    async with a_courier(database, tmp_path, post) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert post.sent == people[:2]
+    assert await counts(database, mailing) == Counts(sent=2, skipped={"withdrawn": 1})
+
+
+async def test_a_pause_is_heard_within_a_second_and_the_rest_waits(database: Database, tmp_path: Path) -> None:
+    """What is claimed already goes back."""
+    mailing, _ = await given_mailing(database, 40)
+    post = PaperPost(pause=0.05)
+
+    async with a_courier(database, tmp_path, post, slice_size=40) as courier:
+        chunk = asyncio.create_task(courier.send_chunk(mailing, *EVERYTHING))
+        await asyncio.sleep(0.2)
+        async with database.transaction() as session:
+            await delivery.set_gate(session, mailing, "held")
+        at_pause = len(post.sent)
+        await asyncio.wait_for(chunk, 5)
+
+    assert len(post.sent) - at_pause <= 20
+    found = await counts(database, mailing)
+    assert found == Counts(sent=len(post.sent), waiting=40 - len(post.sent))
+
+
+async def test_one_who_can_not_be_composed_is_skipped_and_the_others_go_on(database: Database, tmp_path: Path) -> None:
+    """A template that fails for one person fails for that person."""
+    mailing, people = await given_mailing(database, 5)
+
+    def compose(clearance: Clearance) -> OutgoingMail:
+        if clearance.subscriber == people[1]:
+            raise ZeroDivisionError
+        return letter(clearance)
+
+    async def prepare(_mailing_id: int) -> Callable[[Clearance], OutgoingMail]:
+        return compose
+
+    async with a_courier(database, tmp_path, PaperPost(), prepare=prepare) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert await counts(database, mailing) == Counts(sent=4, skipped={"template_error": 1})
+
+
+async def test_trouble_that_concerns_all_gives_the_slice_back(database: Database, tmp_path: Path) -> None:
+    """A key that can't be read is nobody's template error."""
+    mailing, _ = await given_mailing(database, 5)
+
+    def compose(_clearance: Clearance) -> OutgoingMail:
+        raise Temporary("the key can't be read")
+
+    async def prepare(_mailing_id: int) -> Callable[[Clearance], OutgoingMail]:
+        return compose
+
+    async with a_courier(database, tmp_path, PaperPost(), prepare=prepare) as courier:
+        with pytest.raises(Temporary):
+            await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert await counts(database, mailing) == Counts(waiting=5)
+    async with database.reading() as session:
+        assert await delivery.due_mailings(session, now=NOW) == [mailing]
+
+
+async def test_a_mailing_that_can_not_be_compiled_is_reported(database: Database, tmp_path: Path) -> None:
+    """Nobody is claimed for it."""
+    mailing, _ = await given_mailing(database, 2)
+    told: list[tuple[int, str]] = []
+
+    async def prepare(_mailing_id: int) -> Callable[[Clearance], OutgoingMail]:
+        raise Permanent("no such template")
+
+    async def on_broken(mailing_id: int, why: str) -> None:
+        told.append((mailing_id, why))
+
+    async with a_courier(database, tmp_path, PaperPost(), prepare=prepare, on_broken=on_broken) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert told == [(mailing, "no such template")]
+
+
+@pytest.mark.parametrize("trouble", ["lease", "outage", "journal"])
+async def test_in_doubt_nothing_begins(database: Database, tmp_path: Path, trouble: str) -> None:
+    """Without a lease, a relay or a journal everybody waits."""
+    mailing, _ = await given_mailing(database, 5)
+    post = PaperPost(outage="down" if trouble == "outage" else None)
+
+    async with a_courier(database, tmp_path / "j", post, has_lease=lambda: trouble != "lease") as courier:
+        if trouble == "journal":
+            (tmp_path / "j" / "w1" / "worker.json").unlink()
+            (tmp_path / "j" / "w1").rmdir()
+        with pytest.raises(Temporary):
+            await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert post.sent == []
+    assert await counts(database, mailing) == Counts(waiting=5)
+
+
+async def test_a_worker_that_stops_gives_back_what_did_not_begin(database: Database, tmp_path: Path) -> None:
+    """What has begun is recorded, the rest waits, and the job says that it is not done."""
+    mailing, _ = await given_mailing(database, 30)
+    post = PaperPost(pause=0.001)
+
+    async with a_courier(database, tmp_path, post, is_stopping=lambda: len(post.sent) >= 3) as courier:
+        with pytest.raises(Interrupted):
+            await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert await counts(database, mailing) == Counts(sent=3, waiting=27)
+
+
+async def test_a_post_that_breaks_leaves_unknown_only_what_had_begun(database: Database, tmp_path: Path) -> None:
+    """The rest waits, and what was answered is recorded."""
+    mailing, _ = await given_mailing(database, 9)
+
+    def answer(mail: Ready) -> Result:
+        if mail.row.id == 4:
+            raise OSError
+        return Sent(250, "ok")
+
+    async with a_courier(database, tmp_path, PaperPost(answer=answer)) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    # what waits is the runner's to adopt: it is due at once
+    assert await counts(database, mailing) == Counts(sent=8, unknown=1)
+
+
+async def test_a_dead_address_is_told_in_the_transaction_of_the_record(database: Database, tmp_path: Path) -> None:
+    """A hook that fails does not keep the result from being recorded."""
+    mailing, people = await given_mailing(database, 2)
+    told: list[SubscriberId] = []
+
+    async def on_hard_bounce(_session: AsyncSession, person: SubscriberId, words: str) -> None:
+        assert words == "no such user"
+        told.append(person)
+        if person == people[1]:
+            raise RuntimeError
+
+    post = PaperPost(answer=lambda _: Failed(550, "5.1.1", "no such user", hard_bounce=True))
+    async with a_courier(database, tmp_path, post, on_hard_bounce=on_hard_bounce) as courier:
+        await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert set(told) == set(people)
+    assert await counts(database, mailing) == Counts(failed=2)
