@@ -15,6 +15,7 @@ import css_inline
 
 from kit.errors import Permanent
 
+_TAGS = 4_000  # in one page: the HTML tool's depth of recursion is theirs, and beyond some 10,000 it crashes
 _URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]'»”]")
 _BLOCKS = frozenset(
     {
@@ -99,6 +100,8 @@ def inlined(page: str) -> str:
 
     Nothing is ever fetched: a style sheet or an image elsewhere stays where it is.
     """
+    if len(re.findall("<[A-Za-z]", page)) > _TAGS:
+        raise UnfitTemplate(f"the HTML has more than {_TAGS} tags")
     inliner = css_inline.CSSInliner(
         inline_style_tags=True, keep_style_tags=False, keep_at_rules=True, keep_link_tags=False,
         load_remote_stylesheets=False,

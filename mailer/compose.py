@@ -10,10 +10,10 @@ values of the campaign file), ``subject``, ``topic``, ``company``, ``preferences
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2
 import markupsafe
@@ -24,19 +24,26 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mailer.alternatives import Masked, UnfitTemplate, html_from_text, inlined, is_inside_tag, text_from_html
 from mailer.footer import SIGNATURE_LINE, footer_html, footer_lines, language_of
 from mailer.headers import one_line
-from mailer.model import Links, MailingInfo, Plain, Recipient, Rendered, Sender
+from mailer.model import Links, MailingInfo, Recipient, Rendered, Sender
+from mailer.values import (
+    CONTROLS,
+    LARGEST_NUMBER,
+    VALUE_CHARACTERS,
+    CampaignValue,
+    paragraphs,
+    person_value,
+    plain,
+    refuse,
+    rounded,
+    settled,
+    short,
+)
 
 SOURCE_CHARACTERS = 512_000  # bounds compile time
 OUTPUT_CHARACTERS = 1_000_000  # bounds memory for each part of a letter
 EXPRESSIONS = 5_000  # nodes besides text: with VALUE_CHARACTERS bounds what concatenation can build
-VALUE_CHARACTERS = 2_000  # of one value of a person
-CAMPAIGN_VALUE_CHARACTERS = 100_000  # of one value of the campaign file: may be the whole text
-LOOP_ROUNDS = 2_000  # in all loops of one rendering together
+EFFORT = 20_000  # of one rendering: tags evaluated in loops, and 50 characters that a filter changes are one
 SUBJECT_CHARACTERS = 300  # longer ones are a text
-LARGEST_NUMBER = 10**15  # of a product; keeps numbers from becoming a memory hog
-
-#: What the campaign file can hand to its template.
-CampaignValue = Plain | Sequence["CampaignValue"] | Mapping[str, "CampaignValue"]
 
 _FILTERS = frozenset(
     {
@@ -50,6 +57,7 @@ _TESTS = frozenset(
         "string", "true", "false",
     }
 )  # fmt: skip
+_COSTLY = ("capitalize", "lower", "paragraphs", "title", "trim", "upper", "urlencode")  # work grows with the text
 _LOOP_FACTS = frozenset({"index", "index0", "first", "last", "length", "revindex", "revindex0"})
 _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.If,
@@ -57,7 +65,6 @@ _NODES = (
     nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat, nodes.CondExpr, nodes.Keyword, nodes.List, nodes.Tuple,
 )  # fmt: skip
 _ADDRESS, _PREFERENCES = "\ue000", "\ue001"  # private characters that stand for them in a footer made once
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _FAILURES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
 _URL_TAG = re.compile(r"\{\{-?\s*(?:preferences_url|unsubscribe_url)\s*-?\}\}")
 _TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_\-]{0,63}\Z")
@@ -93,7 +100,7 @@ def compile_mailing(
     """
     if not one_line(mailing.topic_key) or not one_line(mailing.topic_name):
         raise UnfitTemplate("a campaign has to be about a topic that people can agree to and leave")
-    subject, text, page = (_settled(part) for part in (source.subject or mailing.subject, source.text, source.html))
+    subject, text, page = (settled(part) for part in (source.subject or mailing.subject, source.text, source.html))
     if not subject.strip() or not (text.strip() or page.strip()):
         raise UnfitTemplate("a campaign needs a subject, and a text or HTML")
     if page.strip():
@@ -120,7 +127,7 @@ class CompiledMailing:
         self._mailing = mailing
         self._subject, self._text, self._html = templates
         self._shared = {
-            "campaign": {str(key): _plain(value, deep=3) for key, value in values.items()},
+            "campaign": {str(key): plain(value, deep=3) for key, value in values.items()},
             "topic": one_line(mailing.topic_name),
             "company": one_line(sender.company),
         }
@@ -134,7 +141,7 @@ class CompiledMailing:
             "name": one_line(recipient.name[:VALUE_CHARACTERS]),
             "email": address,
             "language": one_line(recipient.language[:20]),
-            "customer": {key: _person_value(value) for key, value in recipient.attributes.items()},
+            "customer": {key: person_value(value) for key, value in recipient.attributes.items()},
             "preferences_url": links.preferences,
             "unsubscribe_url": links.one_click,
         }
@@ -164,23 +171,25 @@ class CompiledMailing:
 
 
 class _Budget:
-    """How many rounds the loops of one rendering have left."""
+    """How much effort one rendering has left."""
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = LOOP_ROUNDS
+        self.left = EFFORT
 
-    def spend(self, rounds: int) -> None:
-        self.left -= rounds
+    def spend(self, effort: int) -> None:
+        self.left -= effort
         if self.left < 0:
-            raise UnfitTemplate(f"the loops of the template go round more than {LOOP_ROUNDS} times")
+            raise UnfitTemplate(
+                "the template takes too long: its loops go round too often, or it changes too much text"
+            )
 
 
 class _Fenced(ImmutableSandboxedEnvironment):
     """The sandbox within the sandbox: what is not named here does not exist."""
 
-    intercepted_binops = frozenset({"*"})
+    intercepted_binops = frozenset({"*", "+"})
 
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(
@@ -189,7 +198,9 @@ class _Fenced(ImmutableSandboxedEnvironment):
         )  # fmt: skip
         self.globals = {}
         self.filters = {name: call for name, call in self.filters.items() if name in _FILTERS}
-        self.filters |= {"round": _rounded, "paragraphs": _paragraphs if autoescape else str, "bounded_": _bounded}
+        self.filters |= {"round": rounded, "paragraphs": paragraphs if autoescape else str}
+        self.filters |= {name: _paid(self.filters[name]) for name in _COSTLY}
+        self.filters |= {"bounded_": _bounded, "short_": short}
         self.tests = {name: call for name, call in self.tests.items() if name in _TESTS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -199,14 +210,14 @@ class _Fenced(ImmutableSandboxedEnvironment):
             return getattr(obj, attribute)
         if isinstance(obj, jinja2.Undefined):
             return self.undefined(obj=obj, name=attribute)
-        return _refuse(f"'{attribute}' can't be asked for")
+        return refuse(f"'{attribute}' can't be asked for")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if type(obj) is dict and isinstance(argument, str):
             return self.getattr(obj, argument)
         if type(obj) in {list, tuple} and isinstance(argument, int) and -len(obj) <= argument < len(obj):
             return obj[argument]
-        return _refuse("only dictionaries and lists can be looked into")
+        return refuse("only dictionaries and lists can be looked into")
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002  the sandbox's own signature
         return False
@@ -215,11 +226,13 @@ class _Fenced(ImmutableSandboxedEnvironment):
         return False
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  as above
-        """Multiply numbers, and only numbers: a text times a million is a memory hog."""
+        """Multiply numbers, and only numbers: a text times a million is a memory hog. Add short texts or numbers."""
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return short(left) + short(right)
         if not isinstance(left, int | float) or not isinstance(right, int | float):
-            return _refuse("only numbers can be multiplied")
-        product = left * right
-        return product if -LARGEST_NUMBER <= product <= LARGEST_NUMBER else _refuse("a number is too large")
+            return refuse("only numbers can be multiplied, and only numbers or texts added")
+        result = left + right if operator == "+" else left * right
+        return result if -LARGEST_NUMBER <= result <= LARGEST_NUMBER else refuse("a number is too large")
 
 
 def _compiled(environment: _Fenced, source: str) -> jinja2.Template:
@@ -230,7 +243,12 @@ def _compiled(environment: _Fenced, source: str) -> jinja2.Template:
         tree = environment.parse(source)
         _check_tree(tree)
         for loop in list(tree.find_all(nodes.For)):
-            loop.iter = nodes.Filter(loop.iter, "bounded_", [], [], None, None, lineno=loop.lineno)
+            inside = nodes.Const(sum(1 for _ in loop.find_all(nodes.Node)), lineno=loop.lineno)
+            loop.iter = nodes.Filter(loop.iter, "bounded_", [inside], [], None, None, lineno=loop.lineno)
+        for joined in list(tree.find_all(nodes.Concat)):
+            joined.nodes = [
+                nodes.Filter(part, "short_", [], [], None, None, lineno=joined.lineno) for part in joined.nodes
+            ]
         return jinja2.Template.from_code(environment, environment.compile(tree), environment.globals)
     except jinja2.TemplateSyntaxError as cause:
         raise UnfitTemplate(f"the template has a mistake in line {cause.lineno}: {cause.message}") from cause
@@ -256,7 +274,7 @@ def _check_tree(tree: nodes.Template) -> None:
             raise UnfitTemplate(f"line {line}: there is no filter '{node.name}'")
         if isinstance(node, nodes.Test) and node.name not in _TESTS:
             raise UnfitTemplate(f"line {line}: there is no test '{node.name}'")
-        if isinstance(node, nodes.Const) and isinstance(node.value, str) and _CONTROLS.search(node.value):
+        if isinstance(node, nodes.Const) and isinstance(node.value, str) and CONTROLS.search(node.value):
             raise UnfitTemplate(f"line {line}: a text holds control characters")
         if isinstance(node, nodes.For) and node.recursive:
             raise UnfitTemplate(f"line {line}: loops can't call themselves")
@@ -284,59 +302,24 @@ def _limited(chunks: Iterator[str]) -> Iterator[str]:
 
 
 @jinja2.pass_context
-def _bounded(context: Context, items: Any) -> list[Any]:
+def _bounded(context: Context, items: Any, inside: int) -> list[Any]:
     """Return what a loop goes through, paid for; wrapped round the head of each loop by ``_compiled``."""
     if not isinstance(items, list | tuple):
-        _refuse("a loop needs a list")
-    context["budget_"].spend(len(items) + 1)
+        refuse("a loop needs a list")
+    context["budget_"].spend((len(items) + 1) * inside)
     return list(items)
 
 
-def _rounded(number: Any, digits: int = 0) -> Any:
-    """Round to a small number of digits: the original takes a power of ten of any size."""
-    if not isinstance(number, int | float) or not isinstance(digits, int) or not 0 <= digits <= 10:
-        _refuse("only numbers can be rounded, to at most 10 digits")
-    return round(number, digits) if digits else round(number)
+def _paid(change: Callable[[Any], Any]) -> Callable[[Context, Any], Any]:
+    """Return a filter without arguments that costs what the length of its text is."""
 
+    @jinja2.pass_context
+    def paid(context: Context, words: Any) -> Any:
+        if isinstance(words, str):
+            context["budget_"].spend(1 + len(words) // 50)
+        return change(words)
 
-def _paragraphs(words: Any) -> markupsafe.Markup:
-    """Return a text of several paragraphs as escaped HTML."""
-    blocks = re.split(r"\n\s*\n", str(words).strip())
-    lines = (markupsafe.Markup("<br>\n").join(block.split("\n")) for block in blocks)
-    return markupsafe.Markup("\n").join(markupsafe.Markup("<p>{}</p>").format(line) for line in lines)
-
-
-def _refuse(why: str) -> NoReturn:
-    raise UnfitTemplate(f"the template does what it can't: {why}")
-
-
-def _settled(source: str) -> str:
-    """Return a template with LF line ends and without control characters."""
-    return _CONTROLS.sub("", source.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _person_value(value: object) -> Plain:
-    """Return a plain copy of one value of a person: one line, bounded."""
-    if isinstance(value, str):
-        return one_line(value[:VALUE_CHARACTERS])
-    copied = _plain(value, deep=0)
-    assert isinstance(copied, int | float)  # noqa: S101  narrows for the type checker; _plain gives nothing else here
-    return copied
-
-
-def _plain(value: object, *, deep: int) -> Any:
-    """Return a copy made of plain types and nothing else, or raise."""
-    if isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
-        return int(value) if abs(value) <= LARGEST_NUMBER else _refuse("a number is too large")
-    if isinstance(value, str):
-        return _settled(str(value)[:CAMPAIGN_VALUE_CHARACTERS])
-    if deep and isinstance(value, Mapping):
-        return {str(key): _plain(inner, deep=deep - 1) for key, inner in value.items()}
-    if deep and isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_plain(inner, deep=deep - 1) for inner in value]
-    return _refuse("its values can only be texts, numbers, yes and no, lists and tables")
+    return paid
 
 
 def _masked(source: str, *, is_html: bool) -> Masked:

@@ -152,16 +152,15 @@ class LineCache:
 
     def quoted_printable(self, text: str) -> bytes:
         """Return a text with LF line ends as quoted-printable with CRLF line ends (RFC 2045 6.7)."""
-        known = self._known
-        encoded = []
-        for line in text.split("\n"):
-            octets = known.get(line)
-            if octets is None:
-                octets = _quoted_printable_line(line)
-                if len(known) < CACHED_LINES:
-                    known[line] = octets
-            encoded.append(octets)
-        return b"\r\n".join(encoded)
+        lines = text.split("\n")
+        found = list(map(self._known.get, lines))
+        return b"\r\n".join([self._learn(lines[at]) if line is None else line for at, line in enumerate(found)])
+
+    def _learn(self, line: str) -> bytes:
+        octets = _quoted_printable_line(line)
+        if len(self._known) < CACHED_LINES:
+            self._known[line] = octets
+        return octets
 
 
 def check(content: bytes, *, utf8_headers: bool = False) -> None:
@@ -172,12 +171,13 @@ def check(content: bytes, *, utf8_headers: bool = False) -> None:
     """
     if len(content) > LETTER_OCTETS:
         raise InvalidLetter("the letter is too large")
-    breaks = content.count(b"\r\n")
+    lines = content.split(b"\r\n")
+    breaks = len(lines) - 1
     if content.count(b"\r") != breaks or content.count(b"\n") != breaks:  # RFC 5322 2.3
         raise InvalidLetter("a line end is not CRLF")
     if b"\0" in content:
         raise InvalidLetter("there is a NUL in the letter")
-    if max(map(len, content.split(b"\r\n"))) > LINE_OCTETS:  # RFC 5322 2.1.1
+    if max(map(len, lines)) > LINE_OCTETS:  # RFC 5322 2.1.1
         raise InvalidLetter("a line has more than 998 octets")
     head, gap, body = content.partition(b"\r\n\r\n")
     head += b"\r\n"
