@@ -65,6 +65,7 @@ class Store:
     def __init__(self, folder: Path, clock: Clock = utc_now) -> None:
         self._mail = folder / "mail"
         self._mail.mkdir(parents=True, exist_ok=True)
+        self._path = f"{self._mail}{os.sep}"  # joining paths costs more than writing the index
         numbers = (int(entry.name[:-4]) for entry in os.scandir(self._mail) if re.fullmatch(r"\d+\.eml", entry.name))
         self._next = max(numbers, default=0) + 1
         self._clock = clock
@@ -77,7 +78,7 @@ class Store:
         """Let go of the index."""
         os.close(self._index)
 
-    def add(self, mail_from: str, recipients: list[str], content: bytes) -> str:
+    def add(self, mail_from: str, recipients: list[str], content: bytes | bytearray) -> str:
         """Write a message and then its index lines; return its file's name. Raises OSError when there is no room."""
         name, descriptor = self._new_file()
         try:
@@ -100,7 +101,7 @@ class Store:
             name = f"{self._next:08d}.eml"
             self._next += 1
             try:
-                return name, os.open(self._mail / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                return name, os.open(self._path + name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
                 continue  # another process was first
 
@@ -316,14 +317,15 @@ class _Session(asyncio.Protocol):
                 self._searched = 0
             return False
         # RFC 5321 4.5.2: each line that begins with a dot loses it.
-        content = bytes(self._buffer[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
+        content = self._buffer[: end + 2].replace(b"\r\n.", b"\r\n")
+        del content[:2]
         del self._buffer[: end + len(_END)]
         self._is_in_data = False
         self._say(self._kept(content))
         self._reset()
         return True
 
-    def _kept(self, content: bytes) -> str:
+    def _kept(self, content: bytes | bytearray) -> str:
         if self._is_too_long or len(content) > MESSAGE_OCTETS:
             return "552 5.3.4 Message too big"
         try:
