@@ -17,6 +17,7 @@ from consent import ledger
 from consent.ledger import Done, Outcome, Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from consent.policy import all_topics
+from consent.rejoin import undo
 from consent.subscribers import find, load
 from inbound import triage as acts
 from inbound.authenticity import Verdict as Trust
@@ -30,13 +31,16 @@ from kit.addresses import EmailAddress
 from kit.db import insert
 from kit.secrets import Secrets
 from mailer import outbox
-from mailer.outbox import Asked, Kind, Letter
+from mailer.outbox import Asked, Kind, Letter, kind_of
 from mailer.tables import MailingRow
 from mailer.tokens import Purpose, Tokens
 
 MOST_WORDS = 20  # of what is shown to staff as counted and ignored
 WORD_CHARACTERS = 80
 REASON_CHARACTERS = 300
+SUBSCRIBE_WORDING = "They asked by e-mail to receive these topics; to be confirmed from the mailed address."
+CONFIRM_WORDING = 'They answered "yes" to our letter that asks to confirm these topics.'
+UNDO_WORDING = 'They answered "undo" to our receipt of the opt-out.'
 ANSWERED_WITHIN = timedelta(days=30)  # an answer to a question of ours that comes later is read like any mail
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
@@ -51,7 +55,6 @@ class House:
     customer_service: EmailAddress
     answer_every: timedelta  # at most one service mail of a kind to an address in this time
     policy_version: str
-    subscribe_wording: str = "A wish to subscribe, sent by e-mail; to be confirmed from the mailed address."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ async def decide(
     owner = await load(session, SubscriberId(trace.token.subscriber_id)) if trace else None
     sender, by_alias = await _sender(session, reading.mail.sender)
     mailing = await session.get(MailingRow, trace.token.mailing_id) if trace and trace.token.mailing_id else None
-    asked = await _asked(session, trace, at)
+    asked = await _asked(session, reading, trace, house.tokens, at)
     trust = _trust(reading, trace, owner, sender)
     situation = Situation(
         owner=owner.id if owner else None,
@@ -198,13 +201,20 @@ class _Hand:
                 person = self.people[action.person]
                 await self._write(Kind.RECEIPT, person, self.left, in_thread=action.to_sender)
             case acts.RequestSubscribe():
-                source = self._source(Door.REPLY, action.proof, wording=self.house.subscribe_wording)
+                source = self._source(Door.REPLY, action.proof, wording=SUBSCRIBE_WORDING)
                 outcome = await ledger.subscribe(self.session, action.person, action.topics, source=source, at=self.at)
                 self._note("subscribe pending", outcome, action.topics)
                 details = {"topics": list(action.topics), "scope": "topics"}
                 await self._write(Kind.CONFIRMATION, self.people[action.person], details, in_thread=True)
-            case acts.Confirm() | acts.Rejoin():
-                await self._join(action)
+            case acts.Confirm():
+                source = self._source(Door.REPLY, action.proof, wording=CONFIRM_WORDING)
+                outcome = await ledger.confirm(self.session, action.person, action.topics, source=source, at=self.at)
+                self._note("confirm", outcome, action.topics)
+            case acts.Rejoin():
+                source = self._source(Door.REPLY, action.proof, wording=UNDO_WORDING)
+                self._note("undo", await undo(
+                    self.session, action.person, action.event, source=source, at=self.at
+                ), ())  # fmt: skip
             case acts.Suppress():
                 source = self._source(action.door, Proof.TOKEN)
                 self._note("suppress", await ledger.suppress(
@@ -246,13 +256,6 @@ class _Hand:
             "scope": "topics" if action.topics else "all",
             "event": outcome.seq if isinstance(outcome, Done) else 0,
         }
-
-    async def _join(self, action: acts.Confirm | acts.Rejoin) -> None:
-        source = self._source(Door.REPLY, action.proof, wording=self.house.subscribe_wording)
-        if isinstance(action, acts.Rejoin):  # the owner takes the opt-out back: both steps, one mail, and it is proven
-            await ledger.subscribe(self.session, action.person, action.topics, source=source, at=self.at)
-        outcome = await ledger.confirm(self.session, action.person, action.topics, source=source, at=self.at)
-        self._note("undo" if isinstance(action, acts.Rejoin) else "confirm", outcome, action.topics)
 
     async def _write(self, kind: Kind, person: Subscriber, details: dict[str, Any], *, in_thread: bool) -> bool:
         """Queue a service mail to a person we know, in thread only with what they wrote themselves."""
@@ -308,14 +311,25 @@ async def _sender(session: AsyncSession, address: EmailAddress | None) -> tuple[
     return None, False
 
 
-async def _asked(session: AsyncSession, trace: Trace | None, at: datetime) -> Asked | None:
-    """Return the letter of ours that is answered: its number is in the token of the address."""
-    if trace is None or trace.token.purpose not in {Purpose.CONFIRM, Purpose.UNDO} or not trace.token.extra:
+async def _asked(
+    session: AsyncSession, reading: Reading, trace: Trace | None, tokens: Tokens, at: datetime
+) -> Asked | None:
+    """Return the letter of ours that is answered, if it asked something.
+
+    A confirmation's address names it by number. The others are named by the Message-ID that the answer refers to;
+    where a mail program drops that, an answer to the person's token address is taken for one to the last question.
+    """
+    if trace is None or not trace.is_address:
         return None
-    asked = await outbox.asked(session, trace.token.extra)
-    if asked is None or asked.subscriber_id != trace.token.subscriber_id or at - asked.created_at > ANSWERED_WITHIN:
-        return None
-    return asked
+    person, since = trace.token.subscriber_id, at - ANSWERED_WITHIN
+    if trace.token.purpose is Purpose.CONFIRM and trace.token.extra:
+        found = await outbox.asked(session, trace.token.extra)
+        return found if found and found.subscriber_id == person and found.created_at > since else None
+    if not reading.mail.in_reply_to:
+        return await outbox.last_asked(session, person, (Kind.QUESTION, Kind.ASK_OWNER), since=since)
+    named = (tokens.parse_message_id(one) for one in reading.mail.in_reply_to[:10])
+    kinds = [kind for token in named if token and token.subscriber_id == person and (kind := kind_of(token.extra))]
+    return await outbox.last_asked(session, person, [Kind(kinds[0])], since=since) if kinds else None
 
 
 def _trust(reading: Reading, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None) -> Trust:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from inbound.model import Envelope, InboundMail
 from kit.addresses import EmailAddress, try_address
+from mailer import handover
 
-#: Stands on every mail that leaves us without being a promotion; the value is our reply domain.
-LOOP_HEADER = "Byleave-Loop"
+#: Stands on each letter that we handed on; the value is our reply domain.
+LOOP_HEADER = handover.LOOP_HEADER.decode()
 
 _ROBOTS = frozenset(
     {"mailer-daemon", "postmaster", "noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply",

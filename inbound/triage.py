@@ -78,7 +78,7 @@ class Rejoin:
     """Take an opt-out back: the owner answered its receipt with "undo"."""
 
     person: SubscriberId
-    topics: tuple[str, ...]
+    event: int  # the place of the opt-out in the ledger
     proof: Proof
 
 
@@ -259,11 +259,10 @@ def _answered(reading: Reading, situation: Situation, trust: Trust) -> tuple[Act
             return (Confirm(owner, topics, trust.proof),)
         case "confirmation", Answer.NO:
             return (Withdraw(owner, topics, Door.REPLY, trust.proof),) if topics else (Nothing("they said no"),)
-        case "receipt", Answer.UNDO if topics:
-            return (Rejoin(owner, topics, trust.proof),)
-        case "question" | "ask_owner", Answer.YES:
-            left = () if situation.asked_details.get("scope") == "all" else topics
-            return (Withdraw(owner, left, Door.REPLY, trust.proof), *_receipt(owner, situation, to_sender=True))
+        case "receipt", Answer.UNDO:
+            return (Rejoin(owner, int(situation.asked_details.get("event") or 0), trust.proof),)
+        case "question" | "ask_owner", Answer.YES:  # the letters say: 1 stops all promotions
+            return (Withdraw(owner, (), Door.REPLY, trust.proof), *_receipt(owner, situation, to_sender=True))
         case "question" | "ask_owner", Answer.NO:
             return (Nothing("they were asked, and stay"),)
         case _:

@@ -40,6 +40,16 @@ class Kind(enum.StrEnum):
         return self is Kind.HAND_ON
 
 
+#: In the order in which :mod:`mailer.letters` numbers them in the tokens of Message-IDs, above 28 bits of time.
+_NUMBERED = (Kind.CONFIRMATION, Kind.RECEIPT, Kind.QUESTION, Kind.ASK_OWNER)
+
+
+def kind_of(extra: int) -> Kind | None:
+    """Return the kind of the service letter whose Message-ID carries this extra number; None for a promotion's."""
+    number = extra >> 28
+    return _NUMBERED[number] if extra and number < len(_NUMBERED) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One letter to be sent, or one that was claimed."""
@@ -176,6 +186,23 @@ async def asked(session: AsyncSession, number: int) -> Asked | None:
     if row is None:
         return None
     return Asked(Kind(row.kind), row.subscriber_id, dict(row.details), row.created_at)
+
+
+async def last_asked(
+    session: AsyncSession, subscriber_id: int, kinds: Sequence[Kind], *, since: datetime
+) -> Asked | None:
+    """Return the newest letter of these kinds to a person that is not older than ``since``."""
+    row = await session.scalar(
+        sa.select(OutboxRow)
+        .where(
+            OutboxRow.subscriber_id == subscriber_id,
+            OutboxRow.kind.in_([kind.value for kind in kinds]),
+            OutboxRow.created_at > since,
+        )
+        .order_by(OutboxRow.id.desc())
+        .limit(1)
+    )
+    return None if row is None else Asked(Kind(row.kind), row.subscriber_id, dict(row.details), row.created_at)
 
 
 async def _record(session: AsyncSession, claimed: Claimed, values: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from inbound.model import Envelope, Reading
 from inbound.world import World
 from kit.db import Database
 from mailer.outbox import Kind, Letter, enqueue
+from mailer.tokens import Purpose
 from tests.database import NOW, SECRETS, database
 from tests.inbound.taking import ANNA, BOB, HOUSE, SERVICE, TOKENS, Town, a_mail, an_envelope, simple_read, town_on
 
@@ -195,7 +196,7 @@ async def test_undo_brings_back_what_the_receipt_names(town: Town) -> None:
     await town.intake.take(a_mail(to=address, text="Undo", message_id="3@x"), an_envelope(ANNA, address), later)
 
     assert [event[0] for event in await town.events()] == ["withdraw", "subscribe", "confirm"]
-    assert (await town.decisions())[-1].actions == ["undo deals"]
+    assert (await town.decisions())[-1].actions == ["undo"]
 
 
 async def test_an_unclear_mail_asks_once_and_a_number_answers(town: Town) -> None:
@@ -214,16 +215,33 @@ async def test_an_unclear_mail_asks_once_and_a_number_answers(town: Town) -> Non
 
 
 async def test_the_owner_says_that_the_friend_was_right(town: Town) -> None:
-    """An answer to the question about another's wish is the owner's own act."""
+    """An answer to the question about another's wish is the owner's own act; the letter says that 1 ends everything."""
     address = town.reply_address(town.anna)
     friend = "friend@elsewhere.example"
     mail = a_mail(sender=friend, to=address, text="unsubscribe deals")
     await town.intake.take(mail, an_envelope(friend, address), NOW)
-    back = TOKENS.confirm_address("reply.shop.example", town.anna, (await town.outbox())[0].id)
+    token = TOKENS.make(Purpose.MESSAGE, town.anna, town.mailing, (3 << 28) + 5)  # as mailer.letters makes it
 
-    await town.intake.take(a_mail(to=back, text="yes", message_id="2@x"), an_envelope(ANNA, back), NOW)
+    answer = a_mail(to=address, text="1", message_id="2@x", In_Reply_To=f"<m.{token}@shop.example>")
+    await town.intake.take(answer, an_envelope(ANNA, address), NOW)
 
-    assert await town.events() == [("withdraw", ("deals",), "reply", "token")]
+    assert await town.events() == [("withdraw_all", (), "reply", "token")]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_bare_number_means_something_only_after_a_question(town: Town, *, asked: bool) -> None:
+    """Mail programs drop In-Reply-To; an answer to a promotion that happens to be "1" is for a person to read."""
+    address = town.reply_address(town.anna)
+    if asked:
+        await town.intake.take(a_mail(text="perhaps"), an_envelope(), NOW)
+    promotion = TOKENS.message_id("shop.example", town.anna, town.mailing)
+
+    mail = a_mail(to=address, text="1", message_id="2@x", In_Reply_To=promotion)
+    await town.intake.take(mail, an_envelope(ANNA, address), NOW)
+    assert await town.events() == []
+    await town.intake.take(a_mail(to=address, text="1", message_id="3@x"), an_envelope(ANNA, address), NOW)
+
+    assert [event[0] for event in await town.events()] == (["withdraw_all"] if asked else [])
 
 
 async def test_a_hard_bounce_counts_with_our_token_only(town: Town) -> None:
