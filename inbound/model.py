@@ -1,8 +1,8 @@
 """The values that travel through the reading of a mail. Pure: no I/O, no clock, no database.
 
-bytes -> :class:`InboundMail` -> (:class:`Bounce` | :class:`Complaint` | automatic | :class:`VisibleText` ->
-:class:`Intent`) -> :class:`Reading`. Everything here came from outside: it is bounded, decoded and free of control characters, and still
-must be escaped wherever it is shown.
+bytes -> :class:`InboundMail` -> (:class:`Bounce` | :class:`Complaint` | automatic |
+:class:`VisibleText` -> :class:`Intent`) -> :class:`Reading`. Everything here came from outside: it is bounded,
+decoded and free of control characters, and still must be escaped wherever it is shown.
 """
 
 import enum

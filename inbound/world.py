@@ -41,7 +41,7 @@ class World:
 
 
 def world_from_toml(text: str) -> World:
-    """Read a world file: ``[company]`` name, address; ``[[topics]]`` key, name, about; ``[[campaigns]]`` id, topic, subject."""
+    """Read a world file: ``[company]``, ``[[topics]]`` (key, name, about), ``[[campaigns]]`` (id, topic, subject)."""
     raw = tomllib.loads(text)
     company = raw.get("company", {})
     address = try_address(str(company.get("address", "")))

@@ -112,6 +112,8 @@ class MailerSettings(Section):
     """The From of promotions; customers may reply to it, too."""
     from_name: str = "Pro Engineer Portal"
     """The name beside the From address."""
+    feedback_address: AddressText = "feedback@proengineer.example"
+    """Where mailbox providers send complaints to (CFBL-Address, RFC 9477); under the From domain."""
     reply_domain: DomainText = "reply.proengineer.example"
     """The domain of the signed reply addresses; its MX must lead to the inbound listener."""
     bounce_domain: DomainText = "bounce.proengineer.example"
@@ -121,7 +123,7 @@ class MailerSettings(Section):
     dkim_domain: DomainText = "proengineer.example"
     """The d= of the signatures; it must be the From domain or a parent of it."""
     dkim_selector: str = Field(default="byleave1", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
-    """The base of the selectors; ``-rsa`` and ``-ed`` are added."""
+    """The base of the selectors; ``-rsa`` and ``-ed25519`` are added."""
     connections: int = Field(default=4, ge=1, le=200)
     """How many SMTP connections one worker keeps to the relays."""
     slice_size: int = Field(default=100, ge=1, le=1000)

@@ -63,6 +63,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+#: what store functions take; rooms that only pass it on import it from here
+Session = AsyncSession
+
 #: 64-bit keys; SQLite numbers rows by itself only when the column is a plain INTEGER.
 BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")

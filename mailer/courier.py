@@ -17,12 +17,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from consent.hearing import Hearing
 from consent.model import Clearance, SubscriberId
 from kit.clock import Clock, utc_now
-from kit.db import Database
+from kit.db import Database, Session
 from kit.errors import ByleaveError, Permanent, Temporary
 from kit.jobs import Interrupted
 from kit.log import logger
@@ -49,7 +47,7 @@ Compose = Callable[[Clearance], OutgoingMail]
 #: Compiles a mailing, once. :class:`~kit.errors.Permanent` means that nobody can get it as it is.
 Prepare = Callable[[int], Awaitable[Compose]]
 #: Told of a dead address in the transaction that records it: person, the relay's words.
-OnHardBounce = Callable[[AsyncSession, SubscriberId, str], Awaitable[None]]
+OnHardBounce = Callable[[Session, SubscriberId, str], Awaitable[None]]
 #: Told that a mailing can't be compiled, and why.
 OnBroken = Callable[[int, str], Awaitable[None]]
 

@@ -1,7 +1,9 @@
 """The mailings themselves, as other rooms may know them: what was written, about which topic."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +22,7 @@ class Mailing:
     text: str
     html: str
     template: str
+    values: Mapping[str, Any]
     gate: str
     created_at: datetime
 
@@ -37,4 +40,6 @@ async def latest(session: AsyncSession, most: int) -> tuple[Mailing, ...]:
 
 
 def _value(row: MailingRow) -> Mailing:
-    return Mailing(row.id, row.name, row.topic, row.subject, row.text, row.html, row.template, row.gate, row.created_at)
+    return Mailing(
+        row.id, row.name, row.topic, row.subject, row.text, row.html, row.template, row.values, row.gate, row.created_at
+    )

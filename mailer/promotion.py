@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mailer.compose import CompiledMailing
 from mailer.mime import PromotionForm
-from mailer.model import MailingInfo, OutgoingMail, Recipient, Sender
+from mailer.model import MailingInfo, OutgoingMail, Recipient, Rendered, Sender
 from mailer.signing import Signer
 from mailer.tokens import Tokens
 
@@ -24,6 +24,11 @@ class Promotion:
         self._sender, self._mailing, self._compiled = sender, mailing, compiled
         self._tokens, self._signer = tokens, signer
         self._form = PromotionForm(sender, mailing)
+
+    def words(self, recipient: Recipient) -> Rendered:
+        """Return subject, text and HTML as the person would read them (for a look at it, not for sending)."""
+        links = self._tokens.links(self._sender, recipient.subscriber_id, self._mailing.id)
+        return self._compiled.render(recipient, links)
 
     def unsigned(self, recipient: Recipient, now: datetime) -> OutgoingMail:
         """Return the checked letter without signatures (for a look at it, not for sending)."""

@@ -21,6 +21,8 @@ class MailingRow(Base):
     text: Mapped[str] = mapped_column(sa.Text, default="")
     html: Mapped[str] = mapped_column(sa.Text, default="")
     template: Mapped[str] = mapped_column(sa.String(100), default="")
+    #: what the template sees as ``campaign``
+    values: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     #: "draft", "open" (slices may be claimed), "held" (paused), "cancelled", "done"
     gate: Mapped[str] = mapped_column(sa.String(10), default="draft")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -3,18 +3,17 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from consent import policy, subscribers
 from consent.ledger import Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from kit.clock import Clock
-from kit.db import Database
+from kit.db import Database, Session
 from mailer.tokens import Purpose, Token, Tokens
 from web.pages import Pages
 
 #: writes the mail that asks the owner of an address to confirm a sign-up; (session, person, topics, moment)
-AskToConfirm = Callable[[Any, SubscriberId, tuple[str, ...], datetime], Awaitable[None]]
+AskToConfirm = Callable[[Session, SubscriberId, tuple[str, ...], datetime], Awaitable[None]]
 
 
 @dataclass(frozen=True)
