@@ -41,7 +41,7 @@ _TO_US = re.compile(
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:@]@[\w-]")
 _CLOCK = re.compile(r"\d{1,2}[:.h：]\d{2}(?!\d)|\d{1,2}\s?(?:am|pm|uhr)\b|[시時时点]\s?\d{1,2}")
 _DAY = re.compile(
-    r"\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}|(?<!\d)(?:19|20)\d{2}(?!\d)|\d[年년]|"
+    r"\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}|(?<!\d)(?:19|20)\d{2}(?!\d)|[٠-٩۰-۹०-९০-৯๐-๙]{4}|\d[年년]|"
     r"\d{1,2}[.-]?\s\w{3,12}\.?[,\s]|\d\d \d\d \d{4}"
 )
 _STARTS = frozenset(f"{OPENERS} {DAYS}".casefold().split())
@@ -135,23 +135,26 @@ def attribution(lines: Sequence[str], end: int, floor: int, *, quoted_next: bool
             break
     if language is None:
         return None
-    return _lengthened(lines, start, max(floor, end - _MOST_LINES)), language
+    return _lengthened(lines, start, end, max(floor, end - _MOST_LINES)), language
 
 
-def _lengthened(lines: Sequence[str], start: int, floor: int) -> int:
+def _lengthened(lines: Sequence[str], start: int, end: int, floor: int) -> int:
     """Move the start of an attribution up over a beginning that was wrapped off."""
+    told = any(map(has_address, lines[start : end + 1]))
     for above in range(start - 1, floor - 1, -1):
         line = lines[above]
         if not line and above > floor and lines[start].startswith(("<", "mailto")):
             continue
-        whole = _opens(lines[start]) and _DAY.search(lines[start])
-        if not line or len(line) > 160 or whole or line.endswith((".", "!", "?", "。", ":")):
+        if not line or len(line) > 160 or line.endswith((".", "!", "?", "。", ":")):
             break
-        split_in_brackets = lines[start].startswith(("<", ">")) or line.endswith("<")
-        if split_in_brackets and len(lines[start]) < 160:
-            start = above
-            continue
-        if not (is_dated(line) and (_opens(line) or line.endswith(("<", "(", ",")) or has_address(line))):
+        whole = (told or _opens(lines[start])) and any(_DAY.search(part) for part in lines[start : end + 1])
+        if lines[start].startswith(("<", ">")) or line.endswith("<"):
+            # Wrapped off from its brackets: a date and a name, or a name alone.
+            belongs = line.endswith("<") or is_dated(line) or line.count(" ") < 5
+        else:
+            opens = _opens(line) or line.endswith(("(", ",")) or (has_address(line) and not told)
+            belongs = not whole and opens and is_dated(line)
+        if not belongs:
             break
         start = above
     return start
@@ -232,7 +235,7 @@ def bare_labels(lines: Sequence[str], start: int) -> int | None:
 
 def is_sender_line(line: str) -> bool:
     """Say whether a line may be the sender or the date above such a header."""
-    told = has_address(line) or _DAY.search(line) is not None
+    told = line.endswith(">") or (line[:1].isdigit() and is_dated(line)) or (" " not in line and has_address(line))
     return told and len(line) < 120 and not line.endswith((".", "!", "?"))
 
 

@@ -201,12 +201,17 @@ def lines_of(markup: str) -> list[MarkedLine]:
 def _seen(markup: str) -> str:
     """Drop comments and the elements that hold no text of a reader; each search goes on where the last one ended."""
     markup = _without(markup, "<!--", "-->")
-    lower = markup.lower()
+    lower = _lower(markup)
     for name in _UNSEEN:
-        if len(lower) == len(markup) and f"<{name}" in lower:
+        if f"<{name}" in lower:
             markup = _without(markup, f"<{name}", f"</{name}>", lower=lower)
-            lower = markup.lower()
+            lower = _lower(markup)
     return markup
+
+
+def _lower(markup: str) -> str:
+    """Return markup in lower case, as long as it was: the Turkish capital I alone would grow."""
+    return markup.replace("\u0130", "i").lower()
 
 
 def _without(markup: str, start: str, end: str, *, lower: str | None = None) -> str:

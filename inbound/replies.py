@@ -284,10 +284,11 @@ def _first_sender_line(clean: Sequence[str], at: int, floor: int) -> int:
     """Return the first of the lines above a header without colons that name its sender and date."""
     first = at
     for above in range(at - 1, max(floor, at - 5) - 1, -1):
-        if attributions.is_sender_line(clean[above]):
-            first = above
-        elif clean[above]:
+        if not clean[above] and first == at:
+            continue
+        if not attributions.is_sender_line(clean[above]):
             break
+        first = above
     return first
 
 
@@ -312,7 +313,7 @@ def _take_out_ours(letter: _Letter, own: OwnText) -> None:
         return
     below = range(letter.border, len(letter.raw))
     ours = own.lines_of_ours([letter.raw[index] for index in below])
-    if not ours:
+    if not ours or (letter.paged and not own.company):  # each line is a paragraph there: our postal line would pass
         return
     # Typed under our whole mail, by a program that marks no quotes: only what follows our last paragraph can be theirs.
     after = letter.border + max(ours) + 1

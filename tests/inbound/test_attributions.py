@@ -124,6 +124,13 @@ def test_an_attribution_line_wrapped_before_the_address_is_whole(line: str) -> N
         assert trim(f"Please stop.\n\n{wrapped}\n\n> Dear Ada,\n").typed == "Please stop."
 
 
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_an_attribution_line_swallows_nothing_above_it(line: str) -> None:
+    """Not even a sentence with a date or an address, without a full stop and without a blank line between."""
+    for typed in ("My new address since 1 January is ada@example.org", "Am dat comanda acum 10 min nr 77120"):
+        assert trim(f"{typed}\n{line}\n> Dear Ada,\n").typed == typed
+
+
 @pytest.mark.parametrize("words", BLOCKS.values(), ids=BLOCKS)
 def test_a_header_block_of_any_language_is_a_border(words: tuple[str, ...]) -> None:
     """With the line of dashes above it or without."""

@@ -32,6 +32,7 @@ def zones(markup: str) -> list[tuple[str, str]]:
         ("a <b", ["a"]),
         ("1 < 2 and 3 > 2", ["1 < 2 and 3 > 2"]),
         ("<!-- a", ["<!-- a"][:0]),
+        ("<STYLE>a</STYLE>\u0130x", ["\u0130x"]),
         ("", []),
     ],
 )
