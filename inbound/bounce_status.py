@@ -19,7 +19,7 @@ def any_of(lines: str) -> re.Pattern[str]:
 _HARD_STATUS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.1.351"})
 #: RFC 3463 3.3-3.8: codes that never do: X.3 system, X.6 content, X.7 policy, full mailboxes, large mails, networks.
 _SOFT_STATUS = re.compile(r"[24]\.|5\.(?:[367]\.|2\.[0234]$|1\.[478]$|4\.(?:2|3|5|6|7)$)")
-_STATUS = re.compile(r"(?<![\d.])([245]\.[0-9]{1,2}\.[0-9]{1,3})(?![\d.]|:\d)")
+_STATUS = re.compile(r"(?<![\d.])([245]\.[0-7]\.[0-9]{1,3})(?![\d.]|:\d)")
 _REPLY = re.compile(r"(?<![\d.\-/:@])([45][0-5][0-9])(?=[ \-:;]|$)")
 
 #: Said in answer to RCPT TO these mean a dead address; said after the mail was seen, often a reader's own filter.
