@@ -164,9 +164,9 @@ def test_recipient_fields_in_their_many_spellings(line: str, address: str) -> No
 NOTICES = {
     "address alone": "could not be delivered to:\n\n  ann@reader.example\n\nUser not listed in the directory",
     "address and colon": "delivery failed\n\n<ann@reader.example>:\nRemote host said: 550 5.1.1 user unknown",
-    "address in quotes": 'delivery failed\n\n"ann@reader.example":\nSMTP error after RCPT command: 550 5.1.1 no such user',
+    "address in quotes": 'delivery failed\n\n"ann@reader.example":\nerror after RCPT command: 550 5.1.1 no such user',
     "address and dots": "----- Transcript of session follows -----\n550 5.1.1 <ann@reader.example>... User unknown",
-    "address in brackets": "---These addresses had delivery errors---\n\nann@reader.example [no mailbox by that name, 5.1.1]",
+    "address in brackets": "---These addresses had errors---\n\nann@reader.example [no mailbox by that name, 5.1.1]",
     "between arrows": "not delivered\n\n>>>> ann@reader.example <<<<\n550 5.1.1 no mailbox here by that name",
     "rcpt to": "We failed to deliver.\n>>> RCPT TO:<ann@reader.example>\n<<< 550 5.1.1 unknown user",
     "delivering to": "There was an error delivering your mail to <ann@reader.example>.\nHost not found 5.1.2",
@@ -229,7 +229,7 @@ def test_a_delay_is_soft_and_says_so() -> None:
             id="a person quotes a bounce",
         ),
         pytest.param(
-            "From: Ann <ann@reader.example>\nSubject: Delivery problem with order 88\n\nMy parcel could not be delivered.\n"
+            "From: Ann <ann@reader.example>\nSubject: Delivery problem, order 88\n\nMy parcel could not be delivered.\n"
             "ann@reader.example\n\n----- Original Message -----\nTo: ann@reader.example\n",
             id="a parcel",
         ),
