@@ -16,7 +16,7 @@ Zone = Literal["", "quote", "signature", "border"]
 #: So many characters are read, after head, styles and comments are dropped; bounds the time spent on one mail.
 MOST_MARKUP = 300_000
 #: And so many tags and lines of it.
-MOST_TAGS = 20_000
+MOST_TAGS = 15_000
 MOST_LINES = 5_000
 MOST_RULES = 20
 #: Elements open at a time; deeper ones are read without their marks.

@@ -99,6 +99,8 @@ class OwnText:
         templates = [_template(line) for line in (*FOOTERS, *lines)]
         stream: list[str] = []
         for text in texts:
+            if len(stream) > MOST_WORDS:
+                break
             for line in text.splitlines():
                 words = _template(line)
                 if _SLOT_TOKEN in words:

@@ -187,7 +187,8 @@ def _broken_off(letter: _Letter, index: int) -> bool:
     above, line = letter.raw[index - 1].rstrip(), letter.raw[index]
     if _LINK_ONLY.match(line[:600]):
         return True
-    return len(above) >= 60 and above[-1] not in ".!?:;>。！？" and line[:1].islower() and len(line) < 80
+    goes_on = len(above) >= 60 and above[-1].isalnum() and "/" not in above.rpartition(" ")[2]
+    return goes_on and line[:1].islower() and len(line) < 80
 
 
 def _told(letter: _Letter, own: OwnText, beyond: str) -> VisibleText:

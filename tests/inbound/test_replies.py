@@ -84,6 +84,17 @@ def test_answers_between_quoted_lines_are_all_kept() -> None:
     assert flat(found.typed) == "No, thanks. Good. Then remove me as well."
 
 
+@pytest.mark.parametrize("after", range(1, len(BODY)))
+@pytest.mark.parametrize("blank", ["", "\n"], ids=["tight", "blank lines round it"])
+def test_an_answer_between_any_two_quoted_lines_is_kept(after: int, blank: str) -> None:
+    """Even one in small letters, right below a long line: it is no wrapped-off end of that line."""
+    quoted = QUOTED.split("\n")
+    answer = f"{blank}no more of these please, unsubscribe me{blank}"
+    text = "\n".join(("On 22 Mar 2026, Shop wrote:", *quoted[:after], answer, *quoted[after:]))
+
+    assert trim(text).typed.strip() == answer.strip()
+
+
 def test_answers_between_blockquotes_are_all_kept() -> None:
     """The same in HTML, as Gmail writes it inside its own quote element."""
     page = (
