@@ -15,10 +15,8 @@ from inbound.world import World
 from kit.db import Database
 from mailer.outbox import Kind, Letter, enqueue
 from mailer.tokens import Purpose
-from tests.database import NOW, SECRETS, database
+from tests.database import NOW, SECRETS
 from tests.inbound.taking import ANNA, BOB, HOUSE, SERVICE, TOKENS, Town, a_mail, an_envelope, simple_read, town_on
-
-__all__ = ["database"]
 
 
 @pytest.fixture

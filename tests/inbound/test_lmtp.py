@@ -7,11 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kit.db import Database
-from tests.database import database
 from tests.inbound.taking import ANNA, BOB, LMTP, Town, a_mail, town_on
 from tests.inbound.test_smtp import DOT, ENDINGS, a_peer
-
-__all__ = ["database"]
 
 
 @pytest.fixture

@@ -20,10 +20,8 @@ from inbound.smtp import domains_of
 from kit.config import InboundSettings, LmtpSettings, MailerSettings, SmtpSettings
 from kit.db import Database
 from kit.errors import InvalidSettings
-from tests.database import NOW, database
+from tests.database import NOW
 from tests.inbound.taking import ANNA, BOB, Town, a_mail, an_envelope, town_on
-
-__all__ = ["database"]
 
 DOT = b"\r\n.\r\n"
 BEGIN = b"EHLO peer.example\r\nMAIL FROM:<Anna.Smith@gmail.com>\r\nRCPT TO:<promotions@shop.example>\r\nDATA\r\n"
