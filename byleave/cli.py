@@ -3,13 +3,14 @@
 ``--config FILE`` may stand before or after the command.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from byleave import console, people
+from byleave import console, demo, operating, people, promotions, understanding
 from kit.config import load_settings
 from kit.log import configure_logging
 
@@ -20,7 +21,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(operating.init)
+app.command()(operating.run)
+app.command()(demo.demo)
+app.command()(operating.doctor)
+app.command()(understanding.understand)
 app.add_typer(people.app, name="subscribers")
+app.add_typer(promotions.app, name="campaign")
+app.add_typer(operating.keys_app, name="keys")
 
 
 @app.callback()
@@ -40,7 +48,15 @@ def root(
 def main() -> None:
     """Start the command line."""
     sys.argv[1:] = config_first(sys.argv[1:])
-    app()
+    try:
+        app()
+    except Exception as error:
+        if os.environ.get("BYLEAVE_TRACE"):
+            raise
+        first_line = str(error).partition("\n")[0]
+        console.err.print(f"byleave: {type(error).__name__}: {first_line}", style="red", markup=False)
+        console.err.print("this is a fault of the program or of what it runs on; BYLEAVE_TRACE=1 shows where")
+        sys.exit(1)
 
 
 def config_first(arguments: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ time to finish what it holds: listeners first (no new mail is taken), then the r
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +34,8 @@ class Named:
 
     name: str
     service: Service
+    #: called and waited for before the service is cancelled, to let what it holds come to an end
+    finish: Callable[[], Awaitable[None]] | None = None
 
 
 async def supervise(services: Sequence[Named], *, stop: asyncio.Event, drain_seconds: float) -> None:
@@ -41,10 +43,21 @@ async def supervise(services: Sequence[Named], *, stop: asyncio.Event, drain_sec
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_keep_running(named), name=named.name) for named in services]
         await stop.wait()
-        for task in tasks:
+        for named, task in zip(services, tasks, strict=True):
+            if named.finish is not None:
+                await _finish(named, drain_seconds)
             task.cancel()
-            done, _ = await asyncio.wait([task], timeout=drain_seconds + 5)
+            done, _ = await asyncio.wait([task], timeout=drain_seconds)
             log.info("service.stopped", service=task.get_name(), in_time=bool(done))
+
+
+async def _finish(named: Named, seconds: float) -> None:
+    assert named.finish is not None, named.name  # noqa: S101 - the caller looked
+    try:
+        async with asyncio.timeout(seconds):
+            await named.finish()
+    except Exception:
+        log.exception("service.unfinished", service=named.name)
 
 
 @contextlib.contextmanager

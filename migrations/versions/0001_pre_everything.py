@@ -102,6 +102,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("place", sa.String(length=255), nullable=False),
+        sa.Column("began", sa.BigInteger(), nullable=False),
         sa.Column("started_at", kit.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("seen_at", kit.db.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_beat")),
@@ -136,6 +138,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("html", sa.Text(), nullable=False),
         sa.Column("template", sa.String(length=100), nullable=False),
+        sa.Column("values", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("gate", sa.String(length=10), nullable=False),
         sa.Column("created_at", kit.db.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["topic"], ["topic.key"], name=op.f("fk_mailing_topic_topic")),
@@ -160,6 +163,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("launch_at", kit.db.UtcDateTime(timezone=True), nullable=True),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
         sa.Column("snapshot", sa.Integer(), nullable=False),
         sa.Column("created_at", kit.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("launched_at", kit.db.UtcDateTime(timezone=True), nullable=True),
@@ -218,6 +222,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("mailing_id", "subscriber_id", name=op.f("uq_delivery_mailing_id_subscriber_id")),
+    )
+    op.create_index(
+        "ix_delivery_due",
+        "delivery",
+        ["next_at", "mailing_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index(op.f("ix_delivery_subscriber_id"), "delivery", ["subscriber_id"], unique=False)
     op.create_index("ix_delivery_work", "delivery", ["mailing_id", "state", "id"], unique=False)

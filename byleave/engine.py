@@ -1,0 +1,300 @@
+"""The running parts joined: listeners, worker, web, one process or many, by what ``--only`` names.
+
+Each part is entered on the caller's exit stack and comes back as named services in the order in which they stop:
+listeners first, so that no new mail is taken, then what works on what was taken.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+import uvicorn
+
+from byleave.letters import TEMPLATES, Press, recipient_of, relays_of
+from byleave.supervisor import Named
+from byleave.wiring import Ground
+from campaigns import store
+from campaigns.runner import Runner
+from campaigns.store import SEND_CHUNK
+from consent import ledger, subscribers
+from consent.hearing import Hearing
+from consent.model import Clearance, Door, Proof, SubscriberId
+from inbound.dispatch import House as InboundHouse
+from inbound.imap import Mailbox
+from inbound.intake import Intake
+from inbound.loops import OwnNames
+from inbound.reading import read
+from inbound.smtp import Listener, domains_of
+from inbound.worlds import Worlds
+from kit.addresses import parse_address
+from kit.db import Session
+from kit.jobs import DeadWorker, Jobs
+from kit.log import logger
+from mailer import outbox
+from mailer.courier import Compose, Courier
+from mailer.footer import footer_templates
+from mailer.journal import Journal
+from mailer.letters import Letters
+from mailer.model import OutgoingMail
+from mailer.outbox import Kind, Letter
+from mailer.postman import Postman
+from mailer.retry import RetryPlan
+from web.house import House
+from web.pages import Pages
+from web.site import site
+
+PARTS = ("listener", "imap", "worker", "web")
+DEFERRED_LOOK_SECONDS = 2.0
+
+log = logger("byleave.engine")
+
+
+@dataclass
+class Engine:
+    """What runs, with the ports that were taken; made by :func:`assemble`."""
+
+    ground: Ground
+    services: list[Named] = field(default_factory=list)
+    smtp: Listener | None = None
+    lmtp: Listener | None = None
+    web: "WebServer | None" = None
+    jobs: Jobs | None = None
+    postman: Postman | None = None
+
+    async def places(self) -> AsyncIterator[tuple[str, str, int]]:
+        """Wait for each listening part, and yield its name, host and port."""
+        settings = self.ground.settings
+        for name, host, part in (
+            ("smtp", settings.inbound.smtp.host, self.smtp),
+            ("lmtp", settings.inbound.lmtp.host, self.lmtp),
+            ("web", settings.web.host, self.web),
+        ):
+            if part is not None:
+                await part.ready.wait()
+                yield name, host, part.port
+
+
+async def assemble(ground: Ground, stack: AsyncExitStack, only: Collection[str] = PARTS) -> Engine:
+    """Join the parts that are wanted; the stack closes what was opened, in the opposite order."""
+    engine = Engine(ground)
+    press = Press.of(ground)
+    worker: list[Named] = []
+    if "worker" in only:
+        worker = await _worker(ground, press, engine, stack)
+    if {"listener", "imap"} & set(only):
+        engine.services += _inbound(ground, press, engine, stack, only)
+    if "web" in only and ground.settings.web.enabled:
+        engine.web = WebServer(ground, press)
+        engine.services.append(Named("web", engine.web))
+    engine.services += worker
+    return engine
+
+
+# -- what goes out ----------------------------------------------------------------------------------------------------
+
+
+async def _worker(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack) -> list[Named]:
+    settings, database = ground.settings, ground.database
+    jobs = engine.jobs = Jobs(database, settings.worker)
+    await jobs.prepare()
+    pool = await stack.enter_async_context(relays_of(settings))
+    hearing = Hearing()
+    async with database.reading() as session:
+        await hearing.start(session)
+    journal = Journal(settings.var_folder / "journal", jobs.worker)
+    courier = Courier(
+        database, pool, partial(_prepare, press), hearing=hearing, journal=journal,
+        has_lease=lambda: jobs.has_lease, is_stopping=lambda: jobs.is_stopping, plan=_plan(ground),
+        slice_size=settings.mailer.slice_size, require_age=settings.consent.require_age,
+        on_hard_bounce=partial(_suppress, ground), on_broken=partial(_hold, ground),
+    )  # fmt: skip
+    stack.callback(courier.close)
+    letters = Letters(press.sender, press.tokens, press.signer, TEMPLATES / "service")
+    postman = engine.postman = Postman(
+        database, pool, letters=letters, sender=press.sender, tokens=press.tokens, worker=jobs.worker
+    )
+    jobs.register(SEND_CHUNK, courier.send_chunk)
+    jobs.when_worker_dies(partial(_bury, courier, postman))
+    runner = Runner(
+        database, jobs.enqueue, jobs_alive=jobs.alive, chunk_size=settings.mailer.chunk_size,
+        require_age=settings.consent.require_age,
+    )  # fmt: skip
+    await jobs.start()
+    stack.push_async_callback(jobs.stop, 0.0)  # where nobody supervises
+    finish = partial(jobs.stop, settings.mailer.drain_seconds)
+    return [
+        Named("runner", runner), Named("jobs", jobs, finish), Named("postman", postman), Named("courier", courier),
+    ]  # fmt: skip
+
+
+async def _prepare(press: Press, mailing_id: int) -> Compose:
+    """Compile a campaign once; what comes back writes the letter of one person, in a thread."""
+    promotion = await press.promotion(mailing_id)
+    clock = press.ground.clock
+
+    def compose(clearance: Clearance) -> OutgoingMail:
+        return promotion.letter(recipient_of(clearance), clock())
+
+    return compose
+
+
+def _plan(ground: Ground) -> RetryPlan:
+    mailer = ground.settings.mailer
+    longest = max(4 * 3600.0, mailer.retry_first_seconds)
+    return RetryPlan(mailer.retry_first_seconds, 2.0, longest, mailer.retry_give_up_seconds)
+
+
+async def _suppress(ground: Ground, session: Session, person: SubscriberId, response: str) -> None:
+    """Suppress an address that the relay says is dead (RFC 3463: X.1.1 and its kin)."""
+    source = ledger.Source(Door.BOUNCE, Proof.NONE, {"relay": response[:200]})
+    await ledger.suppress(session, person, reason="hard bounce", source=source, at=ground.clock())
+
+
+async def _hold(ground: Ground, mailing_id: int, why: str) -> None:
+    """Pause a campaign whose letter can't be composed, so that a person looks at it."""
+    log.error("campaign.broken", campaign_id=mailing_id, why=why)
+    async with ground.database.transaction() as session:
+        await store.pause(session, mailing_id)
+
+
+async def _bury(courier: Courier, postman: Postman, dead: DeadWorker) -> None:
+    await courier.settle(dead.id)
+    await postman.deliver(dead=[dead.id])
+
+
+# -- what comes in ----------------------------------------------------------------------------------------------------
+
+
+def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack, only: Collection[str]) -> list[Named]:
+    settings, inbound = ground.settings, ground.settings.inbound
+    domains = domains_of(settings.mailer, inbound)
+    intake = Intake(
+        ground.database, read=read, worlds=_worlds(ground), house=_house(ground, press), settings=inbound,
+        wake_postman=engine.postman.wake if engine.postman else lambda: None, clock=ground.clock,
+    )  # fmt: skip
+    stack.callback(intake.close)
+    stack.push_async_callback(intake.drain)
+    hostname = settings.mailer.helo or socket.gethostname()
+    found: list[Named] = []
+    if "listener" in only:
+        if inbound.smtp.enabled:
+            engine.smtp = Listener(inbound.smtp, inbound, domains=domains, take=intake.take, hostname=hostname)
+            found.append(Named("smtp", engine.smtp))
+        if inbound.lmtp.enabled:
+            engine.lmtp = Listener(inbound.lmtp, inbound, domains=domains, take=intake.take, hostname=hostname)
+            found.append(Named("lmtp", engine.lmtp))
+    if "imap" in only and inbound.imap.enabled:
+        found.append(Named("imap", Mailbox(inbound.imap, inbound, database=ground.database, take=intake.take)))
+    found.append(Named("deferred mail", Deferred(intake)))
+    return found
+
+
+def _worlds(ground: Ground) -> Worlds:
+    settings = ground.settings
+    addresses = (settings.mailer.from_address, settings.company.customer_service)
+    return Worlds(
+        ground.database, company=settings.company.name, addresses=tuple(map(parse_address, addresses)),
+        own_lines=tuple(footer_templates()),
+    )  # fmt: skip
+
+
+def _house(ground: Ground, press: Press) -> InboundHouse:
+    settings, mailer = ground.settings, ground.settings.mailer
+    own = OwnNames(
+        addresses=frozenset({parse_address(mailer.from_address).key, parse_address(mailer.feedback_address).key}),
+        domains=frozenset({mailer.reply_domain, mailer.bounce_domain}),
+        loop_mark=mailer.reply_domain,
+    )
+    return InboundHouse(
+        secrets=ground.secrets, tokens=press.tokens, own=own,
+        customer_service=parse_address(settings.company.customer_service),
+        answer_every=timedelta(days=settings.consent.receipt_every_days),
+        policy_version=settings.consent.default_policy_version,
+    )  # fmt: skip
+
+
+@dataclass
+class Deferred:
+    """Takes up mails that were put off."""
+
+    intake: Intake
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            ended = await self.intake.take_up_deferred()
+            if not ended:
+                await asyncio.sleep(DEFERRED_LOOK_SECONDS)
+
+
+# -- the pages --------------------------------------------------------------------------------------------------------
+
+
+class WebServer:
+    """Serves the customers' pages with uvicorn, ``ready`` once it listens on ``port``."""
+
+    def __init__(self, ground: Ground, press: Press) -> None:
+        """Join the pages; the socket is opened by :meth:`run`."""
+        settings = ground.settings
+        pages = Pages(
+            company=settings.company.name, policy_url=settings.company.policy_url,
+            customer_service=settings.company.customer_service,
+        )  # fmt: skip
+        house = House(
+            ground.database, press.tokens, pages, ground.clock, settings.consent.default_policy_version,
+            partial(ask_to_confirm, ground),
+        )  # fmt: skip
+        self.port = settings.web.port
+        self.ready = asyncio.Event()
+        self._settings = settings.web
+        self._app = site(house)
+
+    async def run(self) -> None:
+        """Serve until cancelled; open requests are finished."""
+        config = uvicorn.Config(
+            self._app, host=self._settings.host, port=self.port, log_config=None, access_log=False, server_header=False,
+            ssl_certfile=self._settings.tls_certificate or None, ssl_keyfile=self._settings.tls_key or None,
+            lifespan="off", timeout_keep_alive=5, limit_concurrency=1000, proxy_headers=False,
+        )  # fmt: skip
+        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self._settings.host, self.port))
+            self.port = listening.getsockname()[1]
+            server = _Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listening]), name="uvicorn")
+            try:
+                while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells it no other way
+                    await asyncio.sleep(0.01)
+                self.ready.set()
+                await asyncio.shield(serving)
+            except asyncio.CancelledError:
+                server.should_exit = True
+                await serving
+                raise
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the supervisor."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
+
+
+async def ask_to_confirm(
+    ground: Ground, session: Session, person: SubscriberId, topics: tuple[str, ...], at: datetime
+) -> None:
+    """Queue the mail that asks the owner of an address to confirm a sign-up, once a week at the most."""
+    subscriber = await subscribers.load(session, person)
+    if subscriber is None or subscriber.address is None:
+        return
+    letter = Letter(
+        Kind.CONFIRMATION, subscriber.address, ground.secrets.address_hash(subscriber.address),
+        subscriber_id=person, details={"topics": list(topics), "language": subscriber.language},
+    )  # fmt: skip
+    once_in = timedelta(days=ground.settings.consent.receipt_every_days)
+    await outbox.enqueue(session, letter, at=at, once_in=once_in)
