@@ -62,13 +62,16 @@ class Campaign:
 
 
 async def new(session: AsyncSession, content: Mapping[str, Any], *, now: datetime) -> int:
-    """Make a draft from ``name, topic, subject`` and ``text, html`` or ``template``; return its id.
+    """Make a draft from ``name, topic, subject`` and ``text, html`` or ``template`` with ``values``; return its id.
 
     Raises :class:`InvalidCampaign` saying what is missing, unknown or of the wrong kind.
     """
-    unknown = sorted(set(content) - set(_TEXTS))
+    unknown = sorted(set(content) - {*_TEXTS, "values"})
     if unknown:
-        raise InvalidCampaign(f"a campaign has no '{unknown[0]}'; it has {', '.join(_TEXTS)}")
+        raise InvalidCampaign(f"a campaign has no '{unknown[0]}'; it has {', '.join(_TEXTS)} and values")
+    values = content.get("values", {})
+    if not isinstance(values, Mapping):
+        raise InvalidCampaign("'values' has to be a table: what the template sees as campaign")
     texts = {key: content.get(key, "") for key in _TEXTS}
     wrong = [key for key, value in texts.items() if not isinstance(value, str)]
     if wrong:
@@ -83,7 +86,7 @@ async def new(session: AsyncSession, content: Mapping[str, Any], *, now: datetim
         raise InvalidCampaign(f"there is no topic '{texts['topic']}'; there are: {', '.join(topics)}")
     segment = texts.pop("segment") or EVERYBODY
     audience(texts["topic"], segment, now=now)  # raises where the segment is unknown
-    mailing = MailingRow(**texts, gate=State.DRAFT.gate, created_at=now)
+    mailing = MailingRow(**texts, values=dict(values), gate=State.DRAFT.gate, created_at=now)
     session.add(mailing)
     await session.flush()
     session.add(CampaignRow(id=mailing.id, segment=segment, created_at=now))

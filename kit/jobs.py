@@ -130,6 +130,11 @@ class Jobs:
         """Call back for each dead worker before its jobs run elsewhere; may be called more than once for one."""
         self._on_death.append(callback)
 
+    async def known_workers(self) -> set[str]:
+        """Return the workers that live, or died and are not wholly taken over yet."""
+        async with self._database.reading() as session:
+            return set(await session.scalars(sa.select(WorkerBeatRow.id)))
+
     @property
     def is_stopping(self) -> bool:
         """Whether this worker was told to stop: what runs ends soon, by itself or by :class:`Interrupted`."""

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +36,7 @@ from mailer.retry import PROMOTIONS, RetryPlan
 COMPILED_KEPT = 8  # mailings whose compiled form is kept at a time
 RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # and then each five, until the database is back
 
+STRANGERS_EACH_SECONDS = 30.0
 HOOK_TRIES = 3  # a hook that goes on failing must not keep results from being recorded
 _TROUBLE = {Hindrance.NO_LEASE, Hindrance.DEAF, Hindrance.NO_JOURNAL}  # ours, and likely over soon
 
@@ -50,6 +51,8 @@ Prepare = Callable[[int], Awaitable[Compose]]
 OnHardBounce = Callable[[Session, SubscriberId, str], Awaitable[None]]
 #: Told that a mailing can't be compiled, and why.
 OnBroken = Callable[[int, str], Awaitable[None]]
+#: Names the workers that live or are still to be settled; :meth:`kit.jobs.Jobs.known_workers` does.
+KnownWorkers = Callable[[], Awaitable[Collection[str]]]
 
 
 @dataclass(eq=False, slots=True)
@@ -111,6 +114,7 @@ class Courier:
         compose_threads: int = 2,
         on_hard_bounce: OnHardBounce | None = None,
         on_broken: OnBroken | None = None,
+        known_workers: KnownWorkers | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Join the parts; the name of the worker is that of its journal."""
@@ -119,7 +123,7 @@ class Courier:
         self._journal, self._clock = journal, clock
         self._has_lease, self._is_stopping = has_lease, is_stopping
         self._plan, self._slice_size, self._require_age = plan, slice_size, require_age
-        self._on_hard_bounce, self._on_broken = on_hard_bounce, on_broken
+        self._on_hard_bounce, self._on_broken, self._known_workers = on_hard_bounce, on_broken, known_workers
         self._threads = ThreadPoolExecutor(compose_threads, thread_name_prefix="compose")
         self._parts = compose_threads
         self._compiled: OrderedDict[int, Compose] = OrderedDict()
@@ -149,7 +153,14 @@ class Courier:
     async def run(self) -> None:
         """Settle what dead workers of this machine left, then hear of withdrawals and pauses, until cancelled."""
         await self.settle_leftovers()
-        await self._attention.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._attention.run(), name="attention")
+            while True:
+                await asyncio.sleep(STRANGERS_EACH_SECONDS)
+                try:
+                    await self.settle_strangers()
+                except Exception as error:  # noqa: BLE001 - the listening goes on, whatever it was
+                    _log.warning("strangers.failed", error=type(error).__name__, exc_info=True)
 
     # -- after a crash ------------------------------------------------------------------------------------------------
 
@@ -171,6 +182,16 @@ class Courier:
     async def settle_leftovers(self) -> None:
         """Settle by the journals that dead workers of this machine left behind."""
         for worker in await asyncio.to_thread(journal.leftovers, self._journal.root):
+            await self.settle(worker)
+
+    async def settle_strangers(self) -> None:
+        """Settle for workers that nobody knows any more: a dying worker's last COMMIT can arrive after its burial."""
+        if self._known_workers is None:
+            return
+        # First who holds, then who is known: a worker is known before it claims.
+        async with self._database.reading() as session:
+            holding = await delivery.strangers(session, [self._journal.worker])
+        for worker in sorted(set(holding) - set(await self._known_workers()) if holding else ()):
             await self.settle(worker)
 
     def close(self) -> None:

@@ -76,10 +76,10 @@ async def snapshot(session: AsyncSession, mailing_id: int, audience: sa.Select[i
     values = sa.select(
         sa.literal(mailing_id), people.c[0], sa.literal("waiting"), sa.literal(""), sa.literal(""), sa.literal(""),
         sa.literal(0), sa.literal(0), sa.literal(""), sa.literal(""),
-    )  # fmt: skip
+    ).order_by(people.c[0])  # fmt: skip
     columns = "mailing_id subscriber_id state reason worker claim attempt code enhanced response".split()  # noqa: SIM905
-    result = await session.execute(sa.insert(_DELIVERY).from_select(columns, values, include_defaults=False))
-    return _count(result)
+    statement = sa.insert(_DELIVERY).from_select(columns, values, include_defaults=False)
+    return _count(await session.execute(statement, execution_options={"preserve_rowcount": True}))
 
 
 async def ranges(session: AsyncSession, mailing_id: int, size: int) -> list[tuple[int, int]]:
@@ -221,6 +221,17 @@ async def give_back_strays(session: AsyncSession, worker: str, *, live: Collecti
     return sum(map(len, by_claim.values()))
 
 
+async def strangers(session: AsyncSession, known: Collection[str]) -> list[str]:
+    """Return the workers that hold deliveries and are not among the known ones."""
+    rows = await session.scalars(
+        sa.select(_DELIVERY.c.worker)
+        .distinct()
+        .join(MailingRow, MailingRow.id == _DELIVERY.c.mailing_id)
+        .where(_DELIVERY.c.state == "claimed", MailingRow.gate != "done", _DELIVERY.c.worker.not_in(known))
+    )
+    return list(rows)
+
+
 async def people_of(session: AsyncSession, ids: Collection[int]) -> dict[int, SubscriberId]:
     """Return whom deliveries go to."""
     rows = await session.execute(sa.select(_DELIVERY.c.id, _DELIVERY.c.subscriber_id).where(_DELIVERY.c.id.in_(ids)))
@@ -251,6 +262,8 @@ async def settle_dead(
         if proof is not None:
             began = proof.get(claim, {}).get(id_)
             outcome = began or Outcome(id_, "waiting", next_at=now, was_started=False)
+        if outcome.state == state:
+            continue  # it was settled so before
         by_claim.setdefault((mailing_id, claim), []).append(outcome)
     for (mailing_id, claim), outcomes in sorted(by_claim.items()):
         await record(session, mailing_id, outcomes, claim=claim, now=now)

@@ -1,9 +1,10 @@
 """A fresh database for each test: SQLite by default, PostgreSQL where BYLEAVE_TEST_DATABASE=postgresql says so."""
 
+import asyncio
+import atexit
 import contextlib
-import importlib
+import functools
 import os
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,10 +25,12 @@ from consent.tables import TopicRow
 from kit.addresses import EmailAddress
 from kit.db import Base, Database
 from kit.secrets import Secrets
+from tests.peers.postgres import Postgres
 
 TABLES = (campaigns.tables, consent.tables, inbound.tables, kit.tables, mailer.tables)
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
+TEMPLATE = "byleave_template"
 KIND = os.environ.get("BYLEAVE_TEST_DATABASE", "sqlite")
 SECRETS = Secrets({1: b"t" * 32}, 1, b"k" * 32)
 BY_IMPORT = Source(Door.IMPORT, Proof.EVIDENCE, {"source": "test"})
@@ -38,17 +41,16 @@ BY_REPLY = Source(Door.REPLY, Proof.EXACT_ADDRESS)
 async def fresh_database(folder: Path, *, kind: str = KIND) -> AsyncIterator[Database]:
     """Make an empty database with all tables; it is gone afterwards."""
     if kind == "postgresql":
-        async with _postgres_database() as url:
-            database = Database(url, pool_size=5)
-            await _create(database)
-            yield database
-            await database.close()
+        server = await asyncio.to_thread(_postgres)
+        url = await asyncio.to_thread(server.create_database, template=TEMPLATE)
+        database = Database(url, pool_size=5)
+        yield database
+        await database.close()
+        await asyncio.to_thread(server.drop_database, url)
         return
     database = Database(f"sqlite+aiosqlite:///{folder / 'test.db'}", pool_size=5)
-    async with database.engine.connect() as connection:  # a test needs no disk that survives a power cut
-        await connection.exec_driver_sql("COMMIT")
-        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    await _create(database)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
     yield database
     await database.close()
 
@@ -84,23 +86,18 @@ async def _grant(session: AsyncSession, people: list[SubscriberId], topic: str) 
         await session.execute(sa.insert(consent.tables.StandingRow), rows)
 
 
-async def _create(database: Database) -> None:
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+@functools.cache
+def _postgres() -> Postgres:
+    """Start one server for the whole run, with the tables in a template that is copied for each test."""
+    server = Postgres()
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    stack.enter_context(server)
+    server.create_template(TEMPLATE, _fill)
+    return server
 
 
-@contextlib.asynccontextmanager
-async def _postgres_database() -> AsyncIterator[str]:
-    """Make a database on the server that tests/peers/postgres.py gives."""
-    import psycopg
-
-    peer = importlib.import_module("tests.peers.postgres")
-    server: str = peer.server_url()
-    name = f"t{uuid.uuid4().hex}"
-    plain = server.replace("postgresql+psycopg://", "postgresql://")
-    async with await psycopg.AsyncConnection.connect(plain, autocommit=True) as connection:
-        await connection.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
-        finally:
-            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+def _fill(url: str) -> None:
+    engine = sa.create_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()

@@ -13,10 +13,8 @@ from kit.db import Database
 from mailer.courier import Ready
 from mailer.relays import Deferred, Result, Sent
 from tests.campaigns.test_store import given_campaign, launched, shown
-from tests.database import LATER, NOW, database
+from tests.database import LATER, NOW
 from tests.mailer.carrying import PaperPost, a_courier
-
-__all__ = ["database"]
 
 
 class JobList:

@@ -14,9 +14,7 @@ from kit.db import Database
 from mailer import delivery
 from mailer.delivery import Slice
 from mailer.outcomes import Outcome
-from tests.database import LATER, NOW, database, given_subscribers
-
-__all__ = ["database"]
+from tests.database import LATER, NOW, given_subscribers
 
 CONTENT = {"name": "Winter", "topic": "deals", "subject": "Half price", "text": "Hello"}
 

@@ -15,9 +15,6 @@ from kit.db import Database
 from kit.errors import Temporary
 from kit.jobs import DeadWorker, Interrupted, Jobs
 from kit.tables import WorkerBeatRow
-from tests.database import database
-
-__all__ = ["database"]
 
 QUICK = WorkerSettings(beat_seconds=0.2, dead_after_seconds=60, poll_seconds=0.05)
 ROOT = Path(__file__).parents[2]

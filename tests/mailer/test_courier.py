@@ -16,14 +16,15 @@ from kit.jobs import Interrupted
 from mailer import delivery
 from mailer.courier import Ready
 from mailer.delivery import Counts
+from mailer.journal import Journal
 from mailer.model import OutgoingMail
+from mailer.outcomes import Outcome
 from mailer.relays import Deferred, Failed, Result, Sent, Unknown
 from mailer.tables import DeliveryRow
-from tests.database import BY_REPLY, NOW, database
+from tests.database import BY_REPLY, NOW
 from tests.mailer.carrying import EVERYTHING, PaperPost, a_courier, counts, letter
 from tests.mailer.test_delivery import given_mailing
-
-__all__ = ["database"]
+from tests.mailer.test_journal import owner_died
 
 
 async def test_everybody_who_is_due_gets_one_letter(database: Database, tmp_path: Path) -> None:
@@ -233,8 +234,8 @@ async def test_a_post_that_breaks_leaves_unknown_only_what_had_begun(database: D
 
     async with a_courier(database, tmp_path, PaperPost(answer=answer)) as courier:
         await courier.send_chunk(mailing, *EVERYTHING)
+        await courier.send_chunk(mailing, *EVERYTHING)  # what waits again is due at once
 
-    # what waits is the runner's to adopt: it is due at once
     assert await counts(database, mailing) == Counts(sent=8, unknown=1)
 
 
@@ -255,3 +256,51 @@ async def test_a_dead_address_is_told_in_the_transaction_of_the_record(database:
 
     assert set(told) == set(people)
     assert await counts(database, mailing) == Counts(failed=2)
+
+
+async def test_what_stands_under_the_name_of_a_forgotten_worker_is_settled(database: Database, tmp_path: Path) -> None:
+    """A claim whose COMMIT arrived after its worker was buried; nothing proves that it never began."""
+    mailing, _ = await given_mailing(database, 4)
+    async with database.transaction() as session:
+        for worker in ("forgotten", "known"):
+            await delivery.claim_slice(session, mailing, first=0, last=99, limit=1, worker=worker, now=NOW)
+
+    async def known_workers() -> set[str]:
+        return {"known", "w1"}
+
+    async with a_courier(database, tmp_path, PaperPost(), known_workers=known_workers) as courier:
+        await courier.settle_strangers()
+
+    assert await counts(database, mailing) == Counts(unknown=1, waiting=3)
+
+
+async def test_a_claim_that_was_committed_unseen_goes_back(database: Database, tmp_path: Path) -> None:
+    """The worker lives and knows nothing of it, so nothing of it began."""
+    mailing, _ = await given_mailing(database, 4)
+    async with database.transaction() as session:
+        await delivery.claim_slice(session, mailing, first=0, last=99, limit=2, worker="w1", now=NOW, claim="lost")
+        await delivery.claim_slice(session, mailing, first=0, last=99, limit=1, worker="w1", now=NOW, claim="mine")
+
+    async with database.transaction() as session:
+        assert await delivery.give_back_strays(session, "w1", live={"mine"}, now=NOW) == 2
+        assert await delivery.give_back_strays(session, "w1", live={"mine"}, now=NOW) == 0
+
+
+async def test_a_dead_workers_journal_is_settled_at_the_start(database: Database, tmp_path: Path) -> None:
+    """A worker of this machine that died leaves little unknown, also when nobody beat for it."""
+    mailing, _ = await given_mailing(database, 4)
+    async with database.transaction() as session:
+        taken = await delivery.claim_slice(session, mailing, first=0, last=99, limit=3, worker="w", now=NOW)
+    assert isinstance(taken, delivery.Slice)
+    claim = Journal(tmp_path, "w").open_claim(taken.claim)
+    claim.began(taken.rows[0].id)
+    claim.began(taken.rows[1].id)
+    claim.ended(Outcome(taken.rows[1].id, "sent", code=250))
+    claim.close(is_recorded=False)
+    owner_died(tmp_path)
+
+    async with a_courier(database, tmp_path, PaperPost()) as courier:
+        await courier.settle_leftovers()
+
+    assert await counts(database, mailing) == Counts(sent=1, unknown=1, waiting=2)
+    assert not (tmp_path / "w").exists()

@@ -13,9 +13,7 @@ from mailer import delivery
 from mailer.delivery import Counts, Shut, Slice
 from mailer.outcomes import Outcome
 from mailer.tables import DeliveryRow, MailingRow
-from tests.database import BY_REPLY, LATER, NOW, database, given_subscribers
-
-__all__ = ["database"]
+from tests.database import BY_REPLY, LATER, NOW, given_subscribers
 
 EVERYTHING = (0, 1 << 40)
 
