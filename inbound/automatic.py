@@ -14,6 +14,7 @@ from inbound.automatic_subjects import (
     CHALLENGE,
     CHALLENGE_SUBJECT,
     DO_NOT_ANSWER,
+    FIRST_PERSON,
     GONE,
     INSTEAD,
     MACHINE,
@@ -106,8 +107,12 @@ def _by_header(mail: InboundMail) -> list[str]:
         reasons.append("the mail is a vacation reply of iCloud (X-Apple-Action)")
     if _EXCHANGE_AGENTS.search(_value(mail, "x-ms-exchange-generated-message-source")):
         reasons.append("the mail was written by a rule of a mail server (X-MS-Exchange-Generated-Message-Source)")
-    if "x-ms-exchange-inbox-rules-loop" in mail.headers:
-        reasons.append("the mail was sent by an inbox rule (X-MS-Exchange-Inbox-Rules-Loop)")
+    looped = _value(mail, "x-ms-exchange-inbox-rules-loop")
+    if looped and (
+        (mail.sender is not None and looped == mail.sender.key) or "x-auto-response-suppress" in mail.headers
+    ):
+        # Exchange writes the field also into people's mail that a rule sends on: then it names another mailbox.
+        reasons.append("the mail was sent by an inbox rule of its sender (X-MS-Exchange-Inbox-Rules-Loop)")
     if "autoresponder" in _value(mail, "x-post-messageclass") or "autoresponder" in _value(mail, "delivered-to"):
         reasons.append("the mail was sent by an autoresponder")
     if mail.header("return-path").strip() == "<>":
@@ -143,7 +148,7 @@ def _by_words(mail: InboundMail, words: str) -> list[str]:
         return ["the text says of itself that it was sent automatically"]
     if CHALLENGE_SUBJECT.search(subject) and not answered and CHALLENGE.search(words):
         return ["the mail asks its sender to prove to be a person"]
-    if TAKEN_IN_SUBJECT.search(subject) and not answered and TAKEN_IN.search(words):
+    if TAKEN_IN_SUBJECT.search(subject) and not answered and TAKEN_IN.search(words) and not FIRST_PERSON.search(words):
         return ["the mail acknowledges that a message was received"]
     hinted = _value(mail, "precedence") in {"bulk", "junk"} or "x-auto-response-suppress" in mail.headers
     if hinted and (GONE.search(words) or TAKEN_IN.search(words) or CHALLENGE.search(words)):

@@ -61,6 +61,7 @@ AWAY = phrases("""
     moved on|left the company|unmonitored mailbox|mailbox not monitored|mailbox unattended|unattended mailbox|email policy of
     address no longer in use|mailbox closed|this account will be|account closed|i have left|i've left|changed my email|new email address
     abwesenheitsnotiz|abwesenheit|abwesend|außer haus|ausser haus|nicht im büro|nicht im haus|im urlaub|urlaub|betriebsferien|büro geschlossen
+    mailbox disabled|mailbox deactivated|inbox closed|gone fishing|maternity leave|paternity leave|parental leave|sick leave|konto deaktiviert|konto wurde deaktiviert
     absence du bureau|absence|absent du bureau|absent|absente|en congé|en congés|congés|hors du bureau|fermeture annuelle|boîte fermée
     fuera de la oficina|fuera de oficina|ausencia|ausente|de vacaciones|vacaciones|no estoy en la oficina|fora do escritório
     ausência temporária|ausência do escritório|ausência|fora de escritório|de férias|férias|em férias|caixa desativada|fora da oficina
@@ -91,7 +92,7 @@ RECEIPTS = phrases("""
 
 #: The parts of "this message was sent automatically": the machine, "this", the message, what was done with it.
 MACHINE = any_phrase(r"""
-    automat|automá|automà|autom\.|auto-?(?:reply|generated|respon|válasz)|maschinell|machine|robot|\bbot\b|system[- ]generated
+    automa|automá|automà|autom\.|auto-?(?:reply|generated|respon|válasz)|maschinell|machine|robot|\bbot\b|system[- ]generated
     (?:by|from|vom|par le|por el|dal|door het) (?:the |our )?(?:system|système|sistema|systeem)|otomati|kiotomatiki|awtomati|outomati|samodejn
     автомат|аутомат|робот|αυτόματ|αυτοματ|تلقائي|آلي|خودکار|אוטומט|स्वचालित|स्वतः|স্বয়ংক্রিয়|tự động|อัตโนมัติ
     自動(?!化|更新|車)|自动(?!化|续|扣)|자동(?!차|화|결제|갱신)|系统|系統|システム|시스템
@@ -150,6 +151,8 @@ GONE = any_phrase(r"""
     אני בחופש|अवकाश पर हूँ|छुट्टी पर हूँ|ছুটিতে আছি|saya sedang cuti|sedang bercuti|saya bercuti|naka-?leave|niko likizo|đang nghỉ phép|ลาพักร้อน
     (?:skrzynk|schránk|schránka|poštni predal|sandučić|сандуче|ящик|скриньк|postiljkast|postilaatikko|postkast|postafiók|căsuț|кутия|θυρίδα|posta kutusu).{0,60}(?:usunię|zamkni|zruš|ukin|угас|удал|закры|видал|закри|suletakse|poistet|megszűn|închi|закр|κλείσει|kapat)
     (?:mailbox|inbox|account|adresse?|e-?mail|konto|cuenta|conta|casella|boîte)\b.{0,60}(?:will be (?:deleted|closed|removed)|wird (?:gelöscht|geschlossen)|sera (?:supprimée|fermée)|será (?:elimin|cerrad|apag|encerrad)|sarà (?:cancellata|chiusa))
+    (?:konto|postfach|adresse|cuenta|cuenta de correo|compte|conta|account|mailbox) (?:wurde|ha sido|a été|foi|è stato|has been|was|is) (?:deaktiviert|gesperrt|desactivad|désactivé|desativad|disattivat|deactivated|closed)
+    (?:i am|i'm|bin) .{0,30}(?:im urlaub|verreist|auf reisen)|werden nicht (?:weitergeleitet|gelesen)|cím megszűnt|nem kerülnek továbbításra
     no longer (?:work|employed|with) .{0,80}(?:contact|forwarded|closed)|(?:deleted|gelöscht|supprimés?|eliminad\w+) .{0,30}(?:unread|ungelesen|sans être lus|sin leer)|no signal
     休暇をいただいて|休業とさせていただ|不在にして|外出しており|休假|年假|产假|產假|出差|邮箱即将停用|휴가 중|부재 중|출장 중
 """)
@@ -165,6 +168,8 @@ INSTEAD = any_phrase(r"""
 
 #: A desk has taken a message in: subjects, and bodies.
 TAKEN_IN_SUBJECT = any_phrase(r"""
+    \b(?:tiketti|päring|pyyntö|zahtjev|захтев|požiadavka|požadavek|zahtevek|bejelentés|solicitud|consulta|caso|pratica|richiesta|permohonan|permintaan|aduan|tiket|тикет|запит|запрос|заявление|αίτημα|talep|užklausa|pieteikum|yêu cầu|ombi)\w*\b.{0,30}\d
+    thanks for (?:getting in touch|reaching out|writing)|viestisi|teie (?:kiri|päring)|registrad[ao]|tumepokea|asante kwa|kaebus|תודה שפנית|شكراً لتواصل|تشکر از تماس|धन्यवाद
     \[(?:ticket|case|request|ref|tichet|suporte|soporte|support|заявка|обращение|ärende|sag|受付番号|접수|hd|tt)[^\]]{0,40}\]
     \b(?:ticket|case|request|incident|chamado|folio|zgłoszenie|melding|sak|sag|ärende)\s?(?:id|no\.?|nr\.?|number|n°|:)?\s?[#№:]?\s?[\w\-]*\d
     [#№]\s?[a-z]{0,4}-?\d{3,}|(?:we(?:'ve| have)? (?:received|got)|received your) (?:your )?|thank(?:s| you) for (?:your|contacting)|acknowledge?ment|confirmation of receipt
@@ -174,13 +179,24 @@ TAKEN_IN_SUBJECT = any_phrase(r"""
     diterima|tiếp nhận|ได้รับ|受け付け|受付|已收到|已创建|已建立|收到您|접수|tumepokea|natanggap|ontvang
 """)
 TAKEN_IN = any_phrase(r"""
-    (?:have|has been|'ve|was) (?:been )?(?:received|registered|logged|opened|assigned)|thank(?:s| you) for (?:contacting|your (?:e-?mail|message|enquiry|inquiry))|will (?:be in touch|respond|reply|get back|answer)
-    (?:get back|be in touch) (?:to|with) you|working days|business days|within \d+ hours|ist .{0,60}eingegangen|wurde .{0,60}erfasst|schnellstmöglich|werktag|arbeitstage|bearbeitet
+    on vastaanotettu|arkipäivän|otamme yhteyttä|vastame teile|tööpäeva|on vastu võetud|je zaprimljen|odgovorit ćemo|je primljen|је примљен|биће обрађен|одговорићемо|obravnavali|odgovorili v
+    akan (?:menjawab|membalas|menghubungi|diproses)|hari (?:bekerja|kerja)|se pondrá en contacto|nos pondremos en contacto|entraremos em contato|le risponderemo|ti risponderemo|tutakujibu|kuwasiliana nasi
+    we(?:'ve| have) received|dienų atsakysime|darbo dien|darba dien|atbildēsim|pracovn\w+ dn|munkanapon|zile lucrătoare|работни дни|ngày làm việc|วันทำการ|pag-?uusapan|कार्य दिवस|কর্মদিবস|روز کاری|أيام عمل
+    (?:have|'ve|has) received your|your .{0,60}(?:has been|was) (?:received|registered|logged|opened|assigned)|(?:ticket|case) .{0,30}(?:opened|created)
+    thank(?:s| you) for (?:contacting|reaching out|getting in touch|your (?:e-?mail|message|enquiry|inquiry))|(?:we|team|advisers?|agent|someone|us) .{0,40}will (?:be in touch|respond|reply|get back|answer)
+    (?:get back|be in touch) (?:to|with) you|within (?:\d+|one|two|three|five) (?:working|business|hours)|ist .{0,60}eingegangen|wurde .{0,60}erfasst|schnellstmöglich|werktag|arbeitstage|bearbeitet
     (?:a bien été|accuse|avons bien) (?:enregistrée|réception|reçu)|meilleurs délais|jours ouvr|hemos recibido|ha recibido su|su folio|días hábiles|gracias por contactar|foi (?:aberto|registad|recebid)|prazo de resposta
     è stata (?:registrata|acquisita|ricevuta)|presa in carico|grazie per averci|hebben uw .{0,30}(?:geregistreerd|ontvangen)|werkdagen|har fått nummer|er oprettet|har modtatt|har mottatt|vender tilbage|arbetsdagar|käsittelemme|yhteydenotosta
     potwierdzamy|zostało (?:przyjęte|zarejestrowane)|byl zaevidován|bola zaevidovan|bil zabeležen|zaprimili|megkaptuk|a fost înregistrat|зарегистрирован|принято|присвоен номер|рабоч\w+ дн|дякуємо за звернення|протягом доби|получено
     λάβαμε|έχει καταχωρηθεί|ulaşmıştır|iş günü|gavome|saņēm|تم استلام|سيتواصل|خلال|دریافت شد|موصول ہو|התקבל|ימי עסקים|mil gayi|मिल गया|प्राप्त हुआ|পেয়েছি|telah (?:kami )?terima|kami terima|đã nhận được|ได้รับ.{0,30}แล้ว
     受け付け|営業日|ご連絡いたします|已收到|工单|工作天|小时内|접수되었습니다|영업일|tumepokea|natanggap namin
+""")
+
+#: "I", "my": desks write "we".
+FIRST_PERSON = any_phrase(r"""
+    \b(?:i|i'm|i've|my|me|mine|ich|mein\w*|mich|je (?:suis|ne|vous|n'|voudrais)|mes|yo|mis|eu|meu|minha|io|mio|mia|ik|mijn|jag|mitt|mina|jeg|mig|minä|minun|mul|minu)\b|\bj'
+    \b(?:mój|moja|moje|jestem|můj|mám|jsem|som|môj|moj|moja|imam|sam|я|мне|мой|моя|моё|моє|мій|мені|ми?не|имам|имах|vagyok|kaptam|εγώ|έχω|έλαβα|μου|ben|benim|aldım)\b
+    أنا|لدي|אני|שלי|मैं|मुझे|मेरा|मेरी|আমি|আমার|\bsaya\b|\bako\b|\bmimi\b|(?<!chúng )\btôi\b|ผม|ฉัน|私|我(?!们|們|司)|저는|제가
 """)
 
 #: Challenge-response: prove that you are a person, and your mail goes through. Also quarantines and list servers.

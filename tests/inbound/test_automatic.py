@@ -33,7 +33,7 @@ def reasons(headers: str, words: str = "", *, in_reply_to: bool = True) -> tuple
         "X-Precedence: auto_reply",
         "X-Apple-Action: VACATION/BATCH-NOTIFY",
         "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent",
-        "X-MS-Exchange-Inbox-Rules-Loop: ann@reader.example",
+        "From: ann@reader.example\nX-MS-Exchange-Inbox-Rules-Loop: Ann@reader.example",
         "X-Challenge: yes",
         "X-Boxbe: yes",
         "Return-Path: <>",
@@ -59,6 +59,7 @@ def test_header_fields_that_only_machines_write(header: str) -> None:
         "X-Loop: yes",
         "Return-Path: <ann@reader.example>",
         "X-Apple-Action: none",
+        "X-MS-Exchange-Inbox-Rules-Loop: redirecting@shop.example",
     ],
 )
 def test_header_fields_that_people_mail_carries_too(header: str) -> None:
@@ -183,6 +184,19 @@ def test_people_who_write_about_machines_and_absences_are_people(words: str) -> 
 def test_desks_and_challenges(subject: str, words: str) -> None:
     assert reasons(f"Subject: {subject}", words) != ()
     assert reasons(f"Subject: Re: {subject}", "Thanks, but stop sending me offers") == ()
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Order #51220", "I have received the wrong size. It has been five working days."),
+        ("Bestellung Nr. 4711", "Bitte bearbeiten Sie meine Bestellung schnellstmöglich."),
+        ("Case 8841", "My message was not answered within 3 business days!"),
+        ("Confirm my seat", "Please confirm my place on the course."),
+    ],
+)
+def test_customers_who_quote_a_number_are_no_desk(subject: str, words: str) -> None:
+    assert reasons(f"Subject: {subject}", words) == ()
 
 
 def test_a_weak_hint_and_weak_words_count_together() -> None:
