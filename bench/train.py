@@ -18,12 +18,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from inbound import topics  # noqa: E402
+from inbound.grammar import command_in  # noqa: E402
 from inbound.intent import own_subject  # noqa: E402
+from inbound.lexicon.folding import fold  # noqa: E402
 from inbound.lexicon.matching import mark  # noqa: E402
+from inbound.scoping import MODES, ROLES, Wish, mention_slots, mode_slots  # noqa: E402
 from inbound.statistics import BUCKETS, Model, bucket, features, pack  # noqa: E402
 from inbound.world import World, world_from_toml  # noqa: E402
 
 TEXTS = ROOT / "inbound" / "lexicon" / "texts"
+Row = tuple[tuple[int, ...], int, float]
 CLASSES = ("unsubscribe", "subscribe", "human", "auto")
 EPOCHS = 14
 RATE = 0.12
@@ -50,8 +55,54 @@ def slots_of(text: dict[str, Any], world: World) -> tuple[int, ...]:
     return tuple(sorted({bucket(name) for name in names}))
 
 
-def train(rows: list[tuple[tuple[int, ...], int, float]], count: int) -> Model:
-    """Fit ``count`` classes to rows of slots, class and weight."""
+def scope_rows(text: dict[str, Any], world: World) -> tuple[list[Row], list[Row]]:
+    """Return the rows that a text gives to the models of mode and of role; texts that wish nothing give none."""
+    if text["verdict"] not in {"unsubscribe", "subscribe"} or "scope" not in text:
+        return [], []
+    wish: Wish = text["verdict"]
+    own = own_subject(text["subject"], world)
+    if command_in(own, "subject") and topics.campaign_of(command_in(own, "subject").argument, world):
+        return [], []
+    marked = mark(fold(f"{own}\n{text['text'][:4000]}") if own else text["text"][:4000])
+    replied = next((c for c in world.campaigns if c.id == text["in_reply_to"]), None)
+    named = topics.mentions(marked, world)
+    keys = {m.key for m in named}
+    gold = set(text["scope"]) if isinstance(text["scope"], list) else None
+    everything = {t.key for t in world.topics}
+    if gold is None:
+        mode = 0
+    elif gold <= keys or not (everything - gold) <= keys:
+        mode = 1
+    else:
+        mode = 2
+    count = len(keys)
+    roles = [
+        (tuple(mention_slots(marked, m, wish, replied, count)), 2 if gold is None else 0 if m.key in gold else 1, 1.0)
+        for m in named
+    ]
+    return [(tuple(mode_slots(marked, named, wish, replied)), mode, 1.0)], roles
+
+
+def train_all(
+    texts: list[dict[str, Any]], world: World, slots: dict[int, tuple[int, ...]] | None = None
+) -> dict[str, Model]:
+    """Train the three models: the verdict, the mode of the scope, the role of each topic named."""
+    known = slots or {}
+    verdicts = [
+        (known.get(id(t)) or slots_of(t, world), CLASSES.index(t["verdict"]), float(t.get("worth", 1.0))) for t in texts
+    ]
+    modes: list[Row] = []
+    roles: list[Row] = []
+    for text in texts:
+        mode, role = scope_rows(text, world)
+        modes += mode
+        roles += role
+    return {"verdict": train(verdicts, CLASSES), "mode": train(modes, MODES), "role": train(roles, ROLES)}
+
+
+def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
+    """Fit the classes to rows of slots, class and weight."""
+    count = len(classes)
     weights = [[0.0] * BUCKETS for _ in range(count)]
     squares = [[1e-3] * BUCKETS for _ in range(count)]
     biases = [0.0] * count
@@ -77,7 +128,7 @@ def train(rows: list[tuple[tuple[int, ...], int, float]], count: int) -> Model:
                     w[s] -= rate * (error + PULL * w[s]) / math.sqrt(q[s])
     scales = tuple(max(max(map(abs, w)), 1e-9) / 127 for w in weights)
     octets = tuple(bytes((round(v / scale) & 0xFF) for v in w) for w, scale in zip(weights, scales, strict=True))
-    return Model(CLASSES[:count], scales, tuple(biases), octets)
+    return Model(classes, scales, tuple(biases), octets)
 
 
 def main() -> None:
@@ -86,16 +137,16 @@ def main() -> None:
     hold = parser.parse_args().hold
     world = world_from_toml((TEXTS / "world.toml").read_text("utf-8"))
     texts = read_texts()
-    rows = [(slots_of(t, world), CLASSES.index(t["verdict"]), 1.0) for t in texts if not is_held(t, hold)]
-    model = train(rows, len(CLASSES))
-    print(f"learned from {len(rows)} texts")
+    learned = [t for t in texts if not is_held(t, hold)]
+    trained = train_all(learned, world)
+    print(f"learned from {len(learned)} texts")
     if not hold:
-        (ROOT / "inbound" / "lexicon" / "weights.bin").write_bytes(pack({"verdict": model}))
+        (ROOT / "inbound" / "lexicon" / "weights.bin").write_bytes(pack(trained))
         return
     held = [t for t in texts if is_held(t, hold)]
     right = 0
     for text in held:
-        chances = model.probabilities(slots_of(text, world))
+        chances = trained["verdict"].probabilities(slots_of(text, world))
         right += max(chances, key=lambda name: chances[name]) == text["verdict"]
     print(f"held out {len(held)}: {right / len(held):.1%} right")
 

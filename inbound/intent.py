@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Final
 
 from inbound import topics
-from inbound.grammar import Command, commands, without_prefixes
+from inbound.grammar import Command, command_in, commands, without_prefixes
 from inbound.lexicon import CONCEPTS
 from inbound.lexicon.joining import names
 from inbound.lexicon.matching import Marked, mark
 from inbound.model import Intent, Scope, Verdict
+from inbound.scoping import Wish, scope_of
 from inbound.statistics import bucket, features, models
 from inbound.world import CampaignInfo, World
 
@@ -75,6 +76,8 @@ def understand(
     head = mark(own)
     chances = weigh(body, head, is_reply=replied is not None)
     found = commands(own, typed)
+    if not found and (subject_command := _subject_command(own, world)):
+        found = (subject_command,)
     language = body.language or head.language
     if found:
         decided = _command(found, body, head, chances, world=world, replied=replied, language=language)
@@ -86,7 +89,20 @@ def understand(
 def own_subject(subject: str, world: World) -> str:
     """Return the part of a subject that the customer typed: nothing where it is the subject of a mail of ours."""
     bare = without_prefixes(subject)
+    if command_in(bare, "subject") or topics.campaign_named_after(bare, world):
+        return bare
     return "" if topics.campaign_of(bare, world) else bare
+
+
+def _subject_command(own: str, world: World) -> Command | None:
+    """Read "<a word for leaving, in any language> <subject of a mail we sent>" as the command it is."""
+    named = topics.campaign_named_after(own, world)
+    if named is None:
+        return None
+    verbs = {hit.concept for hit in mark(named[0]).hits}
+    if verbs & {"unsub", "stop", "cancel", "remove"} and not verbs & {"no", "sub"}:
+        return Command("unsubscribe", named[1].subject, "subject", own)
+    return None
 
 
 def weigh(body: Marked, head: Marked, *, is_reply: bool) -> dict[str, float]:
@@ -141,7 +157,8 @@ def _wording(
 ) -> Intent:
     leave, join = chances["unsubscribe"], chances["subscribe"]
     both = _joined(head, body)
-    scoped = topics.scope_of(both, world, replied)
+    wish: Wish = "unsubscribe" if leave >= join else "subscribe"
+    scoped = scope_of(both, world, replied, wish=wish, models=models())
     counted = _surfaces(head, body, _COUNTING)
     ignored = tuple(h.surface for h, n in zip(body.hits, names(body), strict=True) if "-" in n or h.quoted)[:10]
     against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
@@ -154,10 +171,9 @@ def _wording(
         if leave >= WORTH_ASKING:
             return Intent(Verdict.UNCLEAR, None, leave, language, reasons, counted, ignored, question=scoped.scope)
     elif join >= WORTH_ASKING:
-        keep = tuple(dict.fromkeys(m.key for m in topics.mentions(both, world)))
-        scope: Scope = keep or "all"
+        scope = scoped.scope
         reasons = (f"It asks to join ({join:.0%} sure).",)
-        if join >= SURE_TO_JOIN:
+        if join >= SURE_TO_JOIN and scoped.confidence >= SURE_OF_SCOPE:
             return Intent(Verdict.SUBSCRIBE, scope, join, language, reasons, _surfaces(head, body, ("sub",)), ignored)
         return Intent(Verdict.UNCLEAR, None, join, language, reasons, _surfaces(head, body, ("sub",)), ignored, scope)
     reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against[:3]))
