@@ -31,10 +31,11 @@ _WORDS = {
     "отмена|元に戻す|取り消し|撤销|撤銷|실행 취소|취소|تراجع|geri al",
 }
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+_BETWEEN = re.compile(r"[\s,;.!、，。]+")
 
 
 def _plain(text: str) -> str:
-    return " ".join(_EDGES.sub("", unicodedata.normalize("NFC", text).casefold()).split())
+    return _EDGES.sub("", _BETWEEN.sub(" ", unicodedata.normalize("NFC", text).casefold()))
 
 
 _MEANINGS = {_plain(word): answer for answer, words in _WORDS.items() for word in words.split("|")}
