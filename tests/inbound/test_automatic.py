@@ -234,12 +234,12 @@ def test_no_bytes_raise(raw: bytes, typed: str) -> None:
 
 
 def test_a_megabyte_of_words_is_judged_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     for words in ("automatic " * 100_000, "a" * 1_000_000, "\n" * 1_000_000, "(" * 1_000_000):
         reasons("Subject: Ticket #1 received", words)
 
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_real_automatic_mail_is_found_and_people_are_left_alone() -> None:

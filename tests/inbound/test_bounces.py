@@ -273,11 +273,11 @@ def test_no_bytes_raise(tail: bytes) -> None:
 def test_a_megabyte_of_anything_is_judged_at_once(filler: bytes) -> None:
     raw = DAEMON.encode() + b"Subject: failure\n\nundeliverable\n\n" + filler * ((1 << 20) // len(filler))
     read = read_mail(raw)
-    started = time.perf_counter()
+    started = time.process_time()
 
     find_bounce(read, raw)
 
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def _keys(addresses: list[str]) -> set[str]:

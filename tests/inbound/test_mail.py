@@ -318,11 +318,11 @@ HANGS = {
 
 @pytest.mark.parametrize("raw", HANGS.values(), ids=HANGS.keys())
 def test_a_megabyte_of_anything_is_read_at_once(raw: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     read_mail(raw)
 
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 @given(st.binary(max_size=2_000))
@@ -395,9 +395,9 @@ def test_each_mail_of_the_corpora_names_its_sender() -> None:
 def test_small_replies_are_read_fast() -> None:
     """The aim is 3,000 a second; a busy machine is given three times as long."""
     mails = [file.read_bytes() for file in sorted(corpus("replies").glob("eml/*.eml"))]
-    started = time.perf_counter()
+    started = time.process_time()
 
     for raw in mails:
         read_mail(raw)
 
-    assert len(mails) / (time.perf_counter() - started) > 1_000
+    assert len(mails) / (time.process_time() - started) > 1_000
