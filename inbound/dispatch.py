@@ -20,10 +20,11 @@ from consent.policy import all_topics
 from consent.rejoin import undo
 from consent.subscribers import find, load
 from inbound import triage as acts
+from inbound.answers import read_answer
 from inbound.authenticity import Verdict as Trust
 from inbound.authenticity import judge, spellings
 from inbound.loops import OwnNames, why_loop, why_no_answer
-from inbound.model import Envelope, Reading
+from inbound.model import Envelope, Reading, Verdict
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.traces import Trace, find_trace
 from inbound.triage import Action, Situation, triage
@@ -137,7 +138,7 @@ async def decide(
     """Find out whose mail it is, decide, act and write the decision down; all in the caller's transaction."""
     trace = find_trace(reading, envelope, house.tokens)
     owner = await load(session, SubscriberId(trace.token.subscriber_id)) if trace else None
-    sender, by_alias = await _sender(session, reading.mail.sender)
+    sender, by_alias = await _sender(session, reading.mail.sender, owner)
     mailing = await session.get(MailingRow, trace.token.mailing_id) if trace and trace.token.mailing_id else None
     asked = await _asked(session, reading, trace, house.tokens, at)
     trust = _trust(reading, trace, owner, sender)
@@ -148,7 +149,7 @@ async def decide(
         to_token_address=bool(trace and trace.is_address),
         refers_to_letter=trace is not None,
         topic=mailing.topic if mailing else "",
-        all_topics=tuple(topic.key for topic in await all_topics(session)),
+        all_topics=await _topics(session, reading),
         asked=asked.kind.value if asked else "",
         asked_details=asked.details if asked else {},
         no_answer=why_no_answer(reading.mail, envelope, house.own),
@@ -243,16 +244,13 @@ class _Hand:
 
     async def _withdraw(self, action: acts.Withdraw) -> None:
         source = self._source(action.door, action.proof)
-        before = await ledger.standing_of(self.session, action.person)
         if action.topics:
             outcome = await ledger.withdraw(self.session, action.person, action.topics, source=source, at=self.at)
-            ended = [topic for topic in before.granted() if topic in action.topics]
         else:
             outcome = await ledger.withdraw_all(self.session, action.person, source=source, at=self.at)
-            ended = list(before.granted())
         self._note("withdraw", outcome, action.topics or ("all",))
         self.left = {
-            "topics": ended or list(action.topics),
+            "topics": list(action.topics),
             "scope": "topics" if action.topics else "all",
             "event": outcome.seq if isinstance(outcome, Done) else 0,
         }
@@ -297,10 +295,21 @@ class _Hand:
             self.reasons.append(outcome.why)
 
 
-async def _sender(session: AsyncSession, address: EmailAddress | None) -> tuple[Subscriber | None, bool]:
+async def _topics(session: AsyncSession, reading: Reading) -> tuple[str, ...]:
+    """Return all topics, where a mail asks for all of them."""
+    if reading.verdict is not Verdict.SUBSCRIBE or reading.scope != "all":
+        return ()
+    return tuple(topic.key for topic in await all_topics(session))
+
+
+async def _sender(
+    session: AsyncSession, address: EmailAddress | None, owner: Subscriber | None
+) -> tuple[Subscriber | None, bool]:
     """Return whom we mail at the sender's address, or else at another spelling of it (then with True)."""
     if address is None:
         return None, False
+    if owner is not None and owner.address is not None and owner.address.key == address.key:
+        return owner, False
     found = await find(session, address)
     if found is not None:
         return found, False
@@ -319,7 +328,7 @@ async def _asked(
     A confirmation's address names it by number. The others are named by the Message-ID that the answer refers to;
     where a mail program drops that, an answer to the person's token address is taken for one to the last question.
     """
-    if trace is None or not trace.is_address:
+    if trace is None or not trace.is_address or read_answer(reading) is None:
         return None
     person, since = trace.token.subscriber_id, at - ANSWERED_WITHIN
     if trace.token.purpose is Purpose.CONFIRM and trace.token.extra:

@@ -71,7 +71,7 @@ async def queue(database: Database, *kinds: Kind) -> None:
             details = {"topics": ["deals"], "scope": "topics", "event": 7, "in_reply_to": "9@example.org"}
             is_service = kind is not Kind.HAND_ON
             letter = Letter(
-                kind, ANNA if is_service else SERVICE, "h" * 64, known[ANNA.key] if is_service else None,
+                kind, ANNA if is_service else SERVICE, "a" * 64, known[ANNA.key] if is_service else None,
                 details=details if is_service else {}, raw=None if is_service else RAW,
             )  # fmt: skip
             await outbox.enqueue(session, letter, at=NOW, once_in=None)
@@ -172,7 +172,7 @@ async def test_a_letter_that_cannot_be_written_fails_alone(database: Database) -
     """A receipt without a person is a fault of ours; its neighbour is sent."""
     await queue(database, Kind.RECEIPT)
     async with database.transaction() as session:
-        await outbox.enqueue(session, Letter(Kind.RECEIPT, ANNA, "h" * 64), at=NOW, once_in=None)
+        await outbox.enqueue(session, Letter(Kind.RECEIPT, ANNA, "a" * 64), at=NOW, once_in=None)
 
     await a_postman(database, SomeRelays()).deliver()
 
