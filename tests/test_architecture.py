@@ -42,7 +42,7 @@ STORES = {
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py",
     "campaigns/store.py", "campaigns/audience.py", "campaigns/reports.py", "campaigns/runner.py",
-    "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
+    "inbound/decisions.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
     "byleave/schema.py",
 }  # fmt: skip
 
