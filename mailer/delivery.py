@@ -177,7 +177,8 @@ async def record(
         return 0
     mailing = await _look(session, mailing_id)
     over = _REASON_BY_GATE.get(mailing[0] if mailing else "done")
-    rows = [_values(_closed(outcome, over, now), claim, now) for outcome in outcomes]
+    in_order = sorted(outcomes, key=lambda outcome: outcome.id)  # so that two who record the same rows never dead-lock
+    rows = [_values(_closed(outcome, over, now), claim, now) for outcome in in_order]
     statement = (
         sa.update(_DELIVERY)
         .where(

@@ -9,6 +9,7 @@ same boot of the same machine, and only once the process is surely gone; otherwi
 
 import contextlib
 import json
+import operator
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from mailer.outcomes import Outcome
 
 _OWNER = "worker.json"
 _FINAL = ("state", "reason", "code", "enhanced", "response", "hard_bounce")
+_final = operator.attrgetter(*_FINAL)
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # made once; json.dumps would make one for each line
 
 
 class ClaimJournal:
@@ -36,9 +39,8 @@ class ClaimJournal:
 
     def ended(self, outcome: Outcome) -> bool:
         """Write what became of a letter. Where that fails, a crash right now would leave it unknown."""
-        values: list[Any] = [outcome.id, *(getattr(outcome, name) for name in _FINAL)]
-        values.append(outcome.next_at.isoformat() if outcome.next_at else None)
-        return self._write(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+        next_at = outcome.next_at.isoformat() if outcome.next_at else None
+        return self._write(_encode((outcome.id, *_final(outcome), next_at)).encode() + b"\n")
 
     def close(self, *, is_recorded: bool) -> None:
         """Close the file; remove it once the database knows everything in it."""
