@@ -66,7 +66,7 @@ def received(settings: Settings) -> list[Received]:
                 str(message["CFBL-Feedback-ID"]),
                 text,
                 stored.content,
-            )  # fmt: skip
+            )
         )
     return found
 

@@ -9,18 +9,18 @@ import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import uvicorn
 
-from byleave.letters import TEMPLATES, Press, recipient_of, relays_of
+from byleave.letters import TEMPLATES, Press, ask_to_confirm, recipient_of, relays_of
 from byleave.supervisor import Named
 from byleave.wiring import Ground
 from campaigns import store
 from campaigns.runner import Runner
 from campaigns.store import SEND_CHUNK
-from consent import ledger, subscribers
+from consent import ledger
 from consent.hearing import Hearing
 from consent.model import Clearance, Door, Proof, SubscriberId
 from inbound.dispatch import House as InboundHouse
@@ -29,18 +29,17 @@ from inbound.intake import Intake
 from inbound.loops import OwnNames
 from inbound.reading import read
 from inbound.smtp import Listener, domains_of
+from inbound.world import World
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
 from kit.db import Session
 from kit.jobs import DeadWorker, Jobs
 from kit.log import logger
-from mailer import outbox
 from mailer.courier import Compose, Courier
 from mailer.footer import footer_templates
 from mailer.journal import Journal
 from mailer.letters import Letters
 from mailer.model import OutgoingMail
-from mailer.outbox import Kind, Letter
 from mailer.postman import Postman
 from mailer.retry import RetryPlan
 from web.house import House
@@ -91,7 +90,13 @@ async def assemble(ground: Ground, stack: AsyncExitStack, only: Collection[str] 
         engine.web = WebServer(ground, press)
         engine.services.append(Named("web", engine.web))
     engine.services += worker
+    await asyncio.to_thread(_warm_up)
     return engine
+
+
+def _warm_up() -> None:
+    """Read a mail before the first one comes in: words and models of all languages are loaded by that."""
+    read(b"Subject: unsubscribe\r\n\r\nunsubscribe me, please\r\n", world=World())
 
 
 # -- what goes out ----------------------------------------------------------------------------------------------------
@@ -173,7 +178,7 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
     settings, inbound = ground.settings, ground.settings.inbound
     domains = domains_of(settings.mailer, inbound)
     intake = Intake(
-        ground.database, read=read, worlds=_worlds(ground), house=_house(ground, press), settings=inbound,
+        ground.database, read=read, worlds=_worlds(ground, press), house=_house(ground, press), settings=inbound,
         wake_postman=engine.postman.wake if engine.postman else lambda: None, clock=ground.clock,
     )  # fmt: skip
     stack.callback(intake.close)
@@ -193,12 +198,12 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
     return found
 
 
-def _worlds(ground: Ground) -> Worlds:
+def _worlds(ground: Ground, press: Press) -> Worlds:
     settings = ground.settings
     addresses = (settings.mailer.from_address, settings.company.customer_service)
     return Worlds(
         ground.database, company=settings.company.name, addresses=tuple(map(parse_address, addresses)),
-        own_lines=tuple(footer_templates()),
+        own_lines=tuple(footer_templates()), tokens=press.tokens,
     )  # fmt: skip
 
 
@@ -283,18 +288,3 @@ class _Server(uvicorn.Server):
 
     def install_signal_handlers(self) -> None:
         """Install none."""
-
-
-async def ask_to_confirm(
-    ground: Ground, session: Session, person: SubscriberId, topics: tuple[str, ...], at: datetime
-) -> None:
-    """Queue the mail that asks the owner of an address to confirm a sign-up, once a week at the most."""
-    subscriber = await subscribers.load(session, person)
-    if subscriber is None or subscriber.address is None:
-        return
-    letter = Letter(
-        Kind.CONFIRMATION, subscriber.address, ground.secrets.address_hash(subscriber.address),
-        subscriber_id=person, details={"topics": list(topics), "language": subscriber.language},
-    )  # fmt: skip
-    once_in = timedelta(days=ground.settings.consent.receipt_every_days)
-    await outbox.enqueue(session, letter, at=at, once_in=once_in)

@@ -8,21 +8,23 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from byleave.wiring import Ground, keys_folder
 from consent import policy, subscribers
-from consent.model import Clearance
+from consent.model import Clearance, SubscriberId
 from kit.addresses import EmailAddress, parse_address
 from kit.config import CHECKOUT, Settings
+from kit.db import Session
 from kit.errors import Permanent
-from mailer import mailings
+from mailer import mailings, outbox
 from mailer.compose import Source, compile_mailing, read_template
 from mailer.keys import load_keys, new_keys
 from mailer.mailings import Mailing
 from mailer.model import MailingInfo, Recipient, Sender
+from mailer.outbox import Kind, Letter
 from mailer.postman import Parcel
 from mailer.promotion import Promotion
 from mailer.relays import Sent, Withheld, parse_relays
@@ -182,3 +184,18 @@ async def _seen_as(ground: Ground, address: EmailAddress | None) -> Recipient:
     if person is None or person.address is None:
         raise Permanent(f"nobody with the address {address} is known; leave --as away to see it as an example person")
     return Recipient(person.id, person.address, person.name, person.language or "en", person.attributes)
+
+
+async def ask_to_confirm(
+    ground: Ground, session: Session, person: SubscriberId, topics: tuple[str, ...], at: datetime
+) -> None:
+    """Queue the mail that asks the owner of an address to confirm a sign-up, once a week at the most."""
+    subscriber = await subscribers.load(session, person)
+    if subscriber is None or subscriber.address is None:
+        return
+    letter = Letter(
+        Kind.CONFIRMATION, subscriber.address, ground.secrets.address_hash(subscriber.address),
+        subscriber_id=person, details={"topics": list(topics), "language": subscriber.language},
+    )  # fmt: skip
+    once_in = timedelta(days=ground.settings.consent.receipt_every_days)
+    await outbox.enqueue(session, letter, at=at, once_in=once_in)

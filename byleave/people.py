@@ -14,7 +14,7 @@ from consent import subscribers as store
 from consent.age import age_band
 from consent.enrol import BATCH, Enrolled, enrol
 from consent.imports import Line, read_lines
-from consent.ledger import Source, subscribe
+from consent.ledger import Done, Source, subscribe
 from consent.model import AgeBand, Door, Proof
 from consent.policy import all_topics
 from consent.record import record
@@ -155,6 +155,8 @@ def add(
 
 async def _add(settings: Any, profile: Profile, topics: list[str], source: str) -> dict[str, Any]:
     now = datetime.now(UTC)
+    from byleave.letters import ask_to_confirm  # the mail rooms are slow to import
+
     async with open_ground(settings) as ground:
         await _known_topics(ground, topics)
         if source:
@@ -163,7 +165,10 @@ async def _add(settings: Any, profile: Profile, topics: list[str], source: str) 
             async with ground.database.transaction() as session:
                 numbers = await store.add(session, [profile], secrets=ground.secrets, at=now)
                 by_staff = Source(Door.STAFF, Proof.STAFF, policy_version=settings.consent.default_policy_version)
-                await subscribe(session, numbers[profile.address.key], topics, source=by_staff, at=now)
+                number = numbers[profile.address.key]
+                asked = await subscribe(session, number, topics, source=by_staff, at=now)
+                if isinstance(asked, Done):
+                    await ask_to_confirm(ground, session, number, tuple(topics), now)
         async with ground.database.reading() as session:
             return await record(session, profile.address) or {}
 

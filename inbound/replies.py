@@ -14,7 +14,7 @@ from inbound import attributions, signatures
 from inbound.markup import MarkedLine, lines_of
 from inbound.model import InboundMail, VisibleText
 from inbound.ours import OwnText, own_text
-from inbound.world import World
+from inbound.world import World, campaigns_answered
 
 #: What lies beyond counts as quoted: nobody types so much, and the time per mail stays bounded.
 MOST_CHARACTERS = 100_000
@@ -111,8 +111,7 @@ def _mostly_within(typed: str, text: str) -> bool:
 
 def _campaigns(mail: InboundMail, world: World) -> tuple[str, ...]:
     """Return the ids of the campaigns that a mail answers: by the Message-ID of what was sent, else by its subject."""
-    known = {campaign.id for campaign in world.campaigns}
-    answered = tuple(dict.fromkeys(ref.partition(".")[0] for ref in mail.in_reply_to if ref.partition(".")[0] in known))
+    answered = campaigns_answered(world, mail.in_reply_to[:50], (*mail.recipients, *mail.delivered_to))
     if answered:
         return answered[:3]
     subject = mail.subject.casefold()

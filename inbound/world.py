@@ -4,6 +4,7 @@ A world comes from the database (the listener) or from a TOML file (``byleave un
 """
 
 import tomllib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from kit.addresses import EmailAddress, try_address
@@ -36,8 +37,24 @@ class World:
     addresses: tuple[EmailAddress, ...] = ()
     topics: tuple[TopicInfo, ...] = ()
     campaigns: tuple[CampaignInfo, ...] = ()
+    #: names the campaign of a Message-ID or of an address of ours ("" for none); without it the corpora's own way
+    #: counts: what stands before the first dot of a Message-ID
+    campaign_of: Callable[[str], str] | None = None
     #: lines that each of our mails carries (footer, disclaimers), one a line, as templates or literally
     own_lines: tuple[str, ...] = field(default=())
+
+
+def campaigns_answered(world: World, references: Iterable[str], addresses: Iterable[EmailAddress]) -> tuple[str, ...]:
+    """Return the ids of the campaigns that a mail answers, by what it refers to and by where it went; the surest first.
+
+    ``references`` are Message-IDs without their brackets, the newest first.
+    """
+    if world.campaign_of is None:
+        found = [reference.partition("@")[0].partition(".")[0] for reference in references]
+    else:
+        found = [world.campaign_of(text) for text in (*references, *map(str, addresses))]
+    known = {campaign.id for campaign in world.campaigns}
+    return tuple(dict.fromkeys(one for one in found if one in known))
 
 
 def world_from_toml(text: str) -> World:

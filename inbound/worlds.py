@@ -6,6 +6,8 @@ Kept in memory; a cheap look says whether topics or mailings changed since it wa
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +17,7 @@ from inbound.world import CampaignInfo, TopicInfo, World
 from kit.addresses import EmailAddress
 from kit.db import Database
 from mailer.tables import MailingRow
+from mailer.tokens import Tokens
 
 LOOK_SECONDS = 1.0  # how long a world may be behind; the token names the mailing of a quicker reply anyway
 CAMPAIGNS = 200  # customers answer what they got lately; bounds the work of each reading
@@ -30,11 +33,13 @@ class Worlds:
         company: str,
         addresses: tuple[EmailAddress, ...],
         own_lines: tuple[str, ...] = (),
+        tokens: Tokens | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what the settings say about us; the rest comes from the database."""
         self._database = database
-        self._frame = World(company=company, addresses=addresses, own_lines=own_lines)
+        known = None if tokens is None else partial(_campaign_of, tokens)
+        self._frame = World(company=company, addresses=addresses, own_lines=own_lines, campaign_of=known)
         self._monotonic = monotonic
         self._world: World | None = None
         self._mark: tuple[object, ...] = ()
@@ -64,7 +69,7 @@ class Worlds:
             campaigns = await _campaigns(session)
         self._mark = mark
         frame = self._frame
-        return World(frame.company, frame.addresses, topics, campaigns, frame.own_lines)
+        return replace(frame, topics=topics, campaigns=campaigns)
 
 
 async def _campaigns(session: AsyncSession) -> tuple[CampaignInfo, ...]:
@@ -75,3 +80,9 @@ async def _campaigns(session: AsyncSession) -> tuple[CampaignInfo, ...]:
         .limit(CAMPAIGNS)
     )
     return tuple(CampaignInfo(str(number), topic, subject, text) for number, topic, subject, text in rows)
+
+
+def _campaign_of(tokens: Tokens, text: str) -> str:
+    """Return the id of the campaign that a Message-ID or an address of ours names by its signed token, or ""."""
+    token = tokens.parse_message_id(text) or tokens.parse_local(text.partition("@")[0])
+    return str(token.mailing_id) if token else ""
