@@ -28,6 +28,7 @@ QUEUE_SECONDS = 60.0  # how long a mail waits for a reader before its server is 
 COMMIT_SECONDS = 90.0  # how long the database may take
 ATTEMPTS = 3  # to decide a deferred mail; then a person must look at it
 DEFERRED_BATCH = 20
+TAKE_UP_SECONDS = 30.0  # between looks at deferred mail
 
 log = logger("inbound.intake")
 
@@ -114,6 +115,12 @@ class Intake:
     def close(self) -> None:
         """Let go of the reading threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self) -> None:
+        """Take up deferred mail from time to time. Ends by cancellation only."""
+        while True:
+            await self.take_up_deferred()
+            await asyncio.sleep(TAKE_UP_SECONDS)
 
     async def take_up_deferred(self) -> int:
         """Decide mails that were put off; return how many are no longer deferred.
