@@ -11,6 +11,7 @@ import json
 import math
 import random
 import sys
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,9 @@ from inbound.world import World, world_from_toml  # noqa: E402
 TEXTS = ROOT / "inbound" / "lexicon" / "texts"
 Row = tuple[tuple[int, ...], int, float]
 CLASSES = ("unsubscribe", "subscribe", "human", "auto")
-EPOCHS = 14
-RATE = 0.12
-PULL = 2e-5
+EPOCHS = 12
+RATE = 0.1
+PULL = 0.6
 
 
 def read_texts() -> list[dict[str, Any]]:
@@ -104,13 +105,17 @@ def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
     """Fit the classes to rows of slots, class and weight."""
     count = len(classes)
     weights = [[0.0] * BUCKETS for _ in range(count)]
-    squares = [[1e-3] * BUCKETS for _ in range(count)]
+    squares = [[1e-2] * BUCKETS for _ in range(count)]
     biases = [0.0] * count
+    seen = Counter(s for slots, _, _ in rows for s in slots)
+    pull = {
+        s: PULL / times for s, times in seen.items()
+    }  # each weight is pulled to nothing once an epoch, however rare
     order = list(range(len(rows)))
     shuffle = random.Random(7)
     for epoch in range(EPOCHS):
         shuffle.shuffle(order)
-        rate = RATE * (1 - 0.8 * epoch / EPOCHS)
+        rate = RATE * (1 - 0.9 * epoch / EPOCHS)
         for n in order:
             slots, right, worth = rows[n]
             scores = [b + sum([w[s] for s in slots]) for b, w in zip(biases, weights, strict=True)]
@@ -119,13 +124,12 @@ def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
             total = sum(powers)
             for k in range(count):
                 error = worth * (powers[k] / total - (k == right))
-                if abs(error) < 0.004:
-                    continue
                 biases[k] -= 0.02 * error
-                w, q, e2 = weights[k], squares[k], error * error
+                w, q = weights[k], squares[k]
                 for s in slots:
-                    q[s] += e2
-                    w[s] -= rate * (error + PULL * w[s]) / math.sqrt(q[s])
+                    g = error + pull[s] * w[s]
+                    q[s] += g * g
+                    w[s] -= rate * g / math.sqrt(q[s])
     scales = tuple(max(max(map(abs, w)), 1e-9) / 127 for w in weights)
     octets = tuple(bytes((round(v / scale) & 0xFF) for v in w) for w, scale in zip(weights, scales, strict=True))
     return Model(classes, scales, tuple(biases), octets)

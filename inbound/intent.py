@@ -6,7 +6,7 @@ the scope to ask about. It never looks at who wrote, sends nothing, and changes 
 """
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from inbound import topics
 from inbound.grammar import Command, command_in, commands, without_prefixes
@@ -20,11 +20,19 @@ from inbound.world import CampaignInfo, World
 
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
-SURE_TO_LEAVE: Final = 0.9
-SURE_TO_JOIN: Final = 0.9
+SURE_TO_LEAVE: Final = 0.85
+SURE_TO_JOIN: Final = 0.85
 WORTH_ASKING: Final = 0.25
 SURE_OF_SCOPE: Final = 0.7
 
+SURE_AGAINST_DOUBTS: Final = 0.95
+WORTH_ASKING_UNSAID: Final = 0.5
+
+_LEAVING = frozenset(
+    "unsub nowant stop remove cancel nointerest enough legal left dead wrong no more career "
+    "unsub-how unsub-obj stop-obj remove-obj nowant-obj unsub-how-if nowant-how stop-how unsub-third remove-third stop-third "
+    "nowant-third unsub-if stop-if nowant-if remove-if".split()
+)
 _COUNTING = (
     "unsub",
     "nowant",
@@ -162,13 +170,15 @@ def _wording(
     counted = _surfaces(head, body, _COUNTING)
     ignored = tuple(h.surface for h, n in zip(body.hits, names(body), strict=True) if "-" in n or h.quoted)[:10]
     against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
+    evidence = _evidence(head, body)
     if leave >= join:
         reasons = _reasons(counted, scoped.reason, against, leave)
-        if leave >= SURE_TO_LEAVE and scoped.confidence >= SURE_OF_SCOPE:
+        wanted = SURE_TO_LEAVE if evidence == "plain" else SURE_AGAINST_DOUBTS
+        if leave >= wanted and evidence != "none" and scoped.confidence >= SURE_OF_SCOPE:
             return Intent(
                 Verdict.UNSUBSCRIBE, scoped.scope, min(leave, scoped.confidence), language, reasons, counted, ignored
             )
-        if leave >= WORTH_ASKING:
+        if leave >= (WORTH_ASKING if evidence != "none" else WORTH_ASKING_UNSAID):
             return Intent(Verdict.UNCLEAR, None, leave, language, reasons, counted, ignored, question=scoped.scope)
     elif join >= WORTH_ASKING:
         scope = scoped.scope
@@ -178,6 +188,17 @@ def _wording(
         return Intent(Verdict.UNCLEAR, None, join, language, reasons, _surfaces(head, body, ("sub",)), ignored, scope)
     reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against[:3]))
     return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), (*counted, *ignored))
+
+
+def _evidence(head: Marked, body: Marked) -> Literal["plain", "doubtful", "none"]:
+    """Tell whether wordings of leaving stand there at all, and whether something in the letter speaks against them."""
+    said = {name for marked in (head, body) for name in names(marked)}
+    concepts = {hit.concept for marked in (head, body) for hit in marked.hits}
+    if not said & _LEAVING:
+        return "none"
+    denied = any(name.startswith(("unsub-no", "stop-no", "remove-no")) for name in said)
+    doubts = denied or concepts & {"retract", "mistake", "access", "sub", "fewer", "pause", "ooo", "change"}
+    return "doubtful" if doubts else "plain"
 
 
 def _reasons(counted: tuple[str, ...], scope: str, against: list[str], leave: float) -> tuple[str, ...]:

@@ -65,26 +65,6 @@ def concept_features(marked: Marked, place: str) -> list[str]:
     return sorted(found)
 
 
-def word_features(marked: Marked, place: str) -> list[str]:
-    """Name the words, word pairs and letter groups of a text."""
-    found: set[str] = set()
-    before = "^"
-    for word in marked.words[:WORDS_READ]:
-        text = word.text[:40]
-        if text.isdigit():
-            text = f"#{min(len(text), 5)}"
-        found.add(f"{place}w:{text}")
-        found.add(f"{place}w:{before} {text}")
-        before = text
-        if text.isascii() or not ("\u3040" <= text[0] <= "\u9fff" or "\u0e00" <= text[0] <= "\u0e7f"):
-            padded = f"<{text}>"
-            found.update(f"{place}g:{padded[i : i + 4]}" for i in range(max(1, len(padded) - 3)))
-        else:
-            found.update(f"{place}g:{text[i : i + 2]}" for i in range(len(text)))
-            found.update(f"{place}g:{text[i : i + 3]}" for i in range(len(text)))
-    return sorted(found)
-
-
 def features(body: Marked, subject: Marked, *, is_reply: bool) -> list[str]:
     """Name all features of a letter: its body, the subject the customer typed (not ours), and whether it answers a mail."""
     size = len(body.words) if not _spaceless(body) else sum(len(w.text) for w in body.words) // 3
@@ -97,7 +77,7 @@ def features(body: Marked, subject: Marked, *, is_reply: bool) -> list[str]:
             found.append("?only")
     found += concept_features(body, "b") + concept_features(subject, "s")
     found += [f"x{a}&{b}" for a in sorted(set(joined_names(subject))) for b in sorted(set(joined_names(body)))]
-    return found + word_features(body, "b") + word_features(subject, "s")
+    return found
 
 
 def _spaceless(marked: Marked) -> bool:
