@@ -27,10 +27,12 @@ _WORDS = {
     "igen|ano|da|ναι|כן|हाँ|vâng|ใช่",
     Answer.NO: "2|no|n|no thanks|nein|nee|non|não|nao|nie|нет|いいえ|不|不是|否|아니요|아니오|لا|hayır|hayir|nej|nei|"
     "ei|nem|ne|όχι|לא|नहीं|không|ไม่",
-    Answer.UNDO: "undo|rückgängig|rueckgaengig|annuler|deshacer|annulla|desfazer|ongedaan maken|cofnij|отменить|"
+    Answer.UNDO: "undo|undo please|please undo|undo this|"
+    "rückgängig|rueckgaengig|annuler|deshacer|annulla|desfazer|ongedaan maken|cofnij|отменить|"
     "отмена|元に戻す|取り消し|撤销|撤銷|실행 취소|취소|تراجع|geri al",
 }
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+_CHOICE = re.compile(r"\s*([12]) [-–—] \w")
 _BETWEEN = re.compile(r"[\s,;.!、，。]+")
 
 
@@ -53,4 +55,7 @@ def read_answer(reading: Reading) -> Answer | None:
 def _meaning(text: str) -> Answer | None:
     if len(text) > ANSWER_CHARACTERS:
         return None
+    chosen = _CHOICE.match(text)  # "1 - stop all promotions": the line of our letter, copied
+    if chosen:
+        return Answer.YES if chosen.group(1) == "1" else Answer.NO
     return _MEANINGS.get(_plain(text))
