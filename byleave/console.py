@@ -18,7 +18,7 @@ from kit.errors import ByleaveError
 
 DONE_IN_PART = 3
 
-WIDTH_OF_FILES = 160  # columns of a table where no terminal says how wide it is
+WIDTH_OF_FILES = 140  # columns of a table where no terminal says how wide it is
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -226,7 +226,7 @@ async def _answers(stage: Stage, first: list[Received]) -> None:
     console.out.print("\n[bold]3. Customers reply[/] in their own words, by SMTP; each is done before the 250")
     by_address = {one.rcpt_to: one for one in first}
     right = 0
-    table = _table("language", "program", "what they wrote", "taken for", "what was done", "because", "ms")
+    table = _table()
     with Live(table, console=console.out, refresh_per_second=8, vertical_overflow="visible"):
         for reply, person in zip(stage.replies, stage.people, strict=False):
             letter = demo_cast.written(reply, by_address[person.address], datetime.now(UTC))
@@ -238,7 +238,7 @@ async def _answers(stage: Stage, first: list[Received]) -> None:
             right += is_right
             person.has_left = "deals" in (person.topics if reply.leaves == "all" else reply.leaves)
             table.add_row(
-                reply.language, reply.client, _short(reply, 44), decision.verdict if decision else "?",
+                reply.language, reply.client, _short(reply, 60), decision.verdict if decision else "?",
                 ", ".join(decision.actions) if decision else "", _reason(decision), f"{milliseconds:.0f}",
                 style="" if is_right else "red",
             )  # fmt: skip
@@ -322,10 +322,13 @@ async def _letters_handed_on(stage: Stage) -> None:
 # -- small things -----------------------------------------------------------------------------------------------------
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 1), header_style="bold dim")
-    for column in columns:
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
+def _table() -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="bold dim", expand=True)
+    for name, width, ratio in (
+        ("", 3, None), ("program", 11, None), ("what they wrote", None, 5), ("taken for", 11, None),
+        ("what was done", None, 3), ("because of", None, 4), ("ms", 4, None),
+    ):  # fmt: skip
+        table.add_column(name, width=width, ratio=ratio, overflow="ellipsis", no_wrap=True)
     return table
 
 

@@ -274,7 +274,7 @@ HOGS = [
 @pytest.mark.parametrize("payload", HOGS, ids=range(len(HOGS)))
 def test_no_template_eats_the_machine(payload: str) -> None:
     """Refused, in no time, with an error that has a name."""
-    start = time.perf_counter()
+    start = time.thread_time()
 
     with pytest.raises(UnfitTemplate):
         rendered(
@@ -283,7 +283,7 @@ def test_no_template_eats_the_machine(payload: str) -> None:
             l=list(range(100)),
             long="x" * 100_000,
         )
-    assert time.perf_counter() - start < 3
+    assert time.thread_time() - start < 3
 
 
 def test_jinja_in_a_value_stays_words() -> None:
