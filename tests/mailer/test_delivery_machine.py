@@ -11,19 +11,20 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from consent.ledger import withdraw
 from consent.model import SubscriberId
 from consent.standing import mailable
 from kit.db import Database
 from mailer import delivery
-from mailer.delivery import Slice
-from mailer.outcomes import Outcome
+from mailer.delivery import Shut, Slice
+from mailer.outcomes import Claimed, Outcome
 from mailer.tables import MailingRow
 from tests.database import BY_REPLY, NOW, fresh_database, given_subscribers
 
-PEOPLE = 12
+PEOPLE = 8
+ENDS = ("none", "sent", "sent", "deferred", "failed", "lost")
 
 
 @dataclass
@@ -88,19 +89,16 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert not {row.clearance.subscriber for row in taken.rows} & self.left
             self.hands[worker] = Hands(taken)
 
-    @rule(
-        number=st.integers(0, 9),
-        row=st.integers(0, 4),
-        end=st.sampled_from(["none", "sent", "deferred", "failed", "lost"]),
-    )
-    def letter(self, number: int, row: int, end: str) -> None:
-        """A worker that lives begins a letter and perhaps hears what became of it."""
-        if (found := self.pick(number, dead=False)) is None:
-            return
-        hands = found[1]
-        claimed = hands.taken.rows[row % len(hands.taken.rows)]
-        if claimed.id in hands.begun:
-            return
+    @rule(number=st.integers(0, 9), ends=st.lists(st.sampled_from(ENDS), min_size=1, max_size=5))
+    def letters_go(self, number: int, ends: list[str]) -> None:
+        """A worker that lives begins letters and perhaps hears what became of them."""
+        if (found := self.pick(number, dead=False)) is not None:
+            hands = found[1]
+            fresh = [row for row in hands.taken.rows if row.id not in hands.begun]
+            for claimed, end in zip(fresh, ends, strict=False):
+                self.letter(hands, claimed, end)
+
+    def letter(self, hands: Hands, claimed: Claimed, end: str) -> None:
         hands.begun.add(claimed.id)
         self.letters[claimed.clearance.subscriber] += 1
         outcomes = {
@@ -148,18 +146,22 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.go(self.do(delivery.settle_dead, [worker], proof=proof, now=self.now))
         del self.hands[worker]
 
-    @rule(gate=st.sampled_from(["open", "open", "held"]))
-    def pause_or_resume(self, gate: str) -> None:
-        if self.go(self.do(delivery.gates, [self.mailing]))[self.mailing] != "cancelled":
-            self.go(self.do(delivery.set_gate, self.mailing, gate))
+    @rule()
+    def pause_and_resume(self) -> None:
+        if self.go(self.do(delivery.gates, [self.mailing]))[self.mailing] == "open":
+            self.go(self.do(delivery.set_gate, self.mailing, "held"))
+            options = {"first": 0, "last": 1 << 40, "limit": 9, "worker": "nobody", "now": self.now}
+            assert self.go(self.do(delivery.claim_slice, self.mailing, **options)) == Shut("held")
+            self.go(self.do(delivery.set_gate, self.mailing, "open"))
 
-    @rule(sure=st.integers(0, 20))
-    def cancel(self, sure: int) -> None:
-        if sure == 0:
+    @precondition(lambda self: self.workers > 8)
+    @rule(sure=st.sampled_from([False, False, False, True]))
+    def cancel(self, sure: bool) -> None:
+        if sure:
             self.go(self.do(delivery.set_gate, self.mailing, "cancelled"))
             self.go(self.do(delivery.skip_waiting, self.mailing, reason="cancelled", now=self.now))
 
-    @rule(number=st.integers(0, PEOPLE - 1))
+    @rule(number=st.integers(PEOPLE - 4, PEOPLE - 1))
     def leave(self, number: int) -> None:
         person = self.people[number]
         self.left.add(person)
@@ -182,4 +184,4 @@ class DeliveryMachine(RuleBasedStateMachine):
 
 
 TestDeliveries = DeliveryMachine.TestCase
-TestDeliveries.settings = settings(stateful_step_count=30)
+TestDeliveries.settings = settings(stateful_step_count=40)
