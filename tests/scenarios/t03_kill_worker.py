@@ -1,0 +1,90 @@
+"""The worker is killed (SIGKILL) in the middle of campaigns; nobody gets a letter twice and every number is right.
+
+The relay lives outside, in this process, and remembers every recipient. After each kill a new worker is started and
+nothing else is done: it has to find out by itself what its predecessor left. Rounds: BYLEAVE_KILL_ROUNDS; people:
+BYLEAVE_KILL_PEOPLE; figures go to standard output.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaigns.reports import status
+from kit.db import Database
+from tests.fakes.recording_relay import RecordingRelay
+from tests.scenarios.installation import CAMPAIGN_SECONDS, installed, total
+
+pytestmark = pytest.mark.slow
+
+ROUNDS = int(os.environ.get("BYLEAVE_KILL_ROUNDS") or (6 if os.environ.get("CI") else 3))
+PEOPLE = int(os.environ.get("BYLEAVE_KILL_PEOPLE") or 2000)
+SLICE = 50
+JOBS = 4
+SETTINGS = {"MAILER__SLICE_SIZE": str(SLICE), "MAILER__CHUNK_SIZE": "250", "WORKER__JOBS_AT_ONCE": str(JOBS)}
+
+
+async def test_nobody_gets_a_letter_twice_when_the_worker_is_killed(tmp_path: Path) -> None:
+    """Promises 3 and 4: at most once, exact sums, and what is unknown is not more than what was in flight."""
+    rng = random.Random(os.environ.get("BYLEAVE_KILL_SEED"))
+    found: list[dict[str, Any]] = []
+    with RecordingRelay() as relay, installed(tmp_path / "here", SETTINGS | {"MAILER__RELAYS": relay.url}) as here:
+        here.import_people(f"reader{number:05}@inbox.test" for number in range(PEOPLE))
+        worker = here.run("worker")
+        async with here.database() as database:
+            for number in range(ROUNDS):
+                subject = f"Campaign {number}"
+                campaign = here.launch(subject)
+                await sent(relay, subject, int(rng.uniform(0.02, 0.95) * PEOPLE))
+                await asyncio.sleep(rng.uniform(0, 0.05))
+                worker.kill()
+                killed_at = time.monotonic()
+                worker = here.run("worker")
+                counts = await finished(database, campaign)
+                found.append({**counts, "recovered": time.monotonic() - killed_at})
+                check(counts, relay.taken(subject))
+
+    unknown = [one["unknown"] for one in found]
+    print(
+        f"{ROUNDS} kills, {PEOPLE} people: 0 doubles, unknown {sum(unknown)} in all and {max(unknown)} at most, "
+        f"from kill to end {max(one['recovered'] for one in found):.1f} s at most"
+    )
+
+
+def check(counts: dict[str, Any], taken: list[str]) -> None:
+    """Compare the numbers with what the relay has."""
+    doubles = [address for address, number in Counter(taken).items() if number > 1]
+    assert doubles == []
+    assert total(counts) == counts["snapshot"] == PEOPLE, counts
+    assert counts["waiting"] == counts["failed"] == 0, counts
+    assert counts["skipped"] == {}, counts
+    assert counts["sent"] <= len(taken) <= counts["sent"] + counts["unknown"], (counts, len(taken))
+    assert counts["unknown"] <= JOBS * SLICE, counts
+
+
+async def sent(relay: RecordingRelay, subject: str, number: int) -> None:
+    """Wait until the relay has so many letters of a campaign."""
+    async with asyncio.timeout(CAMPAIGN_SECONDS):
+        while len(relay.taken(subject)) < number:  # noqa: ASYNC110 - the relay lives in a thread
+            await asyncio.sleep(0.02)
+
+
+async def finished(database: Database, campaign: int) -> dict[str, Any]:
+    """Wait for the end of a campaign and return its numbers."""
+    counts: dict[str, Any] | None = None
+    try:
+        async with asyncio.timeout(CAMPAIGN_SECONDS):
+            while True:
+                async with database.reading() as session:
+                    counts = await status(session, campaign)
+                if counts is not None and counts["state"] == "finished":
+                    return counts
+                await asyncio.sleep(0.05)
+    except TimeoutError as late:
+        late.add_note(f"the campaign stands at {counts}")
+        raise
