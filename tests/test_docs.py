@@ -62,6 +62,19 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @each_page
+def test_links_within_pages_lead_to_a_heading(page: Path) -> None:
+    """`page.md#some-heading` names a heading of that page, as GitHub spells it."""
+    lost = []
+    for file, mark in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", prose(page)):
+        target = (page.parent / file) if file else page
+        headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+        if mark not in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}:
+            lost.append(f"{file}#{mark}")
+
+    assert lost == []
+
+
+@each_page
 def test_paths_named_exist(page: Path) -> None:
     """`room/module.py` and the like are there; a bare `module.py` is a module of some room."""
     named = [code for code in _CODE.findall(prose(page)) if re.fullmatch(r"[\w.\-]+(?:/[\w.\-]+)*/?", code)]
