@@ -49,6 +49,8 @@ run: setup
 
 test: setup
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) $(TESTS)
+	@echo "== the same with PostgreSQL: every test that uses a database"
+	BYLEAVE_TEST_DATABASE=postgresql $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) $(TESTS)
 
 check: check-format check-lint check-types check-architecture
 

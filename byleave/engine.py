@@ -115,7 +115,7 @@ async def _worker(ground: Ground, press: Press, engine: Engine, stack: AsyncExit
         database, pool, partial(_prepare, press), hearing=hearing, journal=journal,
         has_lease=lambda: jobs.has_lease, is_stopping=lambda: jobs.is_stopping, plan=_plan(ground),
         slice_size=settings.mailer.slice_size, require_age=settings.consent.require_age,
-        on_hard_bounce=partial(_suppress, ground), on_broken=partial(_hold, ground),
+        on_hard_bounce=partial(_suppress, ground), on_broken=partial(_hold, ground), known_workers=jobs.known_workers,
     )  # fmt: skip
     stack.callback(courier.close)
     letters = Letters(press.sender, press.tokens, press.signer, TEMPLATES / "service")
@@ -163,7 +163,7 @@ async def _hold(ground: Ground, mailing_id: int, why: str) -> None:
     """Pause a campaign whose letter can't be composed, so that a person looks at it."""
     log.error("campaign.broken", campaign_id=mailing_id, why=why)
     async with ground.database.transaction() as session:
-        await store.pause(session, mailing_id)
+        await store.pause(session, mailing_id, note=why)
 
 
 async def _bury(courier: Courier, postman: Postman, dead: DeadWorker) -> None:

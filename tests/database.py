@@ -37,6 +37,15 @@ BY_IMPORT = Source(Door.IMPORT, Proof.EVIDENCE, {"source": "test"})
 BY_REPLY = Source(Door.REPLY, Proof.EXACT_ADDRESS)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL run the tests that use a database; the others were run with SQLite and would say the same."""
+    if KIND != "postgresql":
+        return
+    with_database = [item for item in items if "database" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in with_database])
+    items[:] = with_database
+
+
 @contextlib.asynccontextmanager
 async def fresh_database(folder: Path, *, kind: str = KIND) -> AsyncIterator[Database]:
     """Make an empty database with all tables; it is gone afterwards."""

@@ -48,13 +48,15 @@ STORES = {
 
 #: modules that only decide: no I/O, no clock, no await
 PURE = {
-    "kit/addresses.py", "kit/errors.py", "consent/model.py", "consent/rules.py", "consent/age.py", "consent/chain.py",
-    "consent/cards.py", "consent/imports.py", "mailer/model.py", "mailer/tokens.py", "mailer/mime.py",
-    "mailer/wire.py", "mailer/answers.py",
-    "mailer/envelope.py", "mailer/steps.py", "mailer/relays.py", "mailer/retry.py", "campaigns/model.py", "campaigns/schedule.py",
-    "inbound/model.py", "inbound/world.py", "inbound/mail.py", "inbound/replies.py", "inbound/intent.py",
-    "inbound/grammar.py", "inbound/topics.py", "inbound/automatic.py", "inbound/bounces.py", "inbound/complaints.py",
-    "inbound/loops.py", "inbound/triage.py", "inbound/reading.py", "inbound/explain.py",
+    "kit/addresses.py", "kit/errors.py", "consent/model.py", "consent/rules.py", "consent/age.py",
+    "consent/chain.py", "consent/cards.py", "consent/imports.py", "mailer/model.py", "mailer/tokens.py",
+    "mailer/mime.py", "mailer/wire.py", "mailer/answers.py", "mailer/envelope.py", "mailer/outcomes.py",
+    "mailer/handover.py", "mailer/steps.py", "mailer/relays.py", "mailer/retry.py", "campaigns/model.py",
+    "campaigns/schedule.py", "inbound/model.py", "inbound/world.py", "inbound/mail.py", "inbound/replies.py",
+    "inbound/intent.py", "inbound/grammar.py", "inbound/topics.py", "inbound/automatic.py", "inbound/bounces.py",
+    "inbound/complaints.py", "inbound/loops.py", "inbound/content.py", "inbound/paths.py", "inbound/traces.py",
+    "inbound/answers.py", "inbound/authenticity.py", "inbound/triage.py", "inbound/reading.py",
+    "inbound/explain.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",
