@@ -62,7 +62,8 @@ def scope_rows(text: dict[str, Any], world: World) -> tuple[list[Row], list[Row]
         return [], []
     wish: Wish = text["verdict"]
     own = own_subject(text["subject"], world)
-    if command_in(own, "subject") and topics.campaign_of(command_in(own, "subject").argument, world):
+    command = command_in(own, "subject")
+    if command and topics.campaign_of(command.argument, world):
         return [], []
     marked = mark(fold(f"{own}\n{text['text'][:4000]}") if own else text["text"][:4000])
     replied = next((c for c in world.campaigns if c.id == text["in_reply_to"]), None)
@@ -130,7 +131,7 @@ def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
                     g = error + pull[s] * w[s]
                     q[s] += g * g
                     w[s] -= rate * g / math.sqrt(q[s])
-    scales = tuple(max(max(map(abs, w)), 1e-9) / 127 for w in weights)
+    scales = tuple(max(1e-9, *map(abs, w)) / 127 for w in weights)
     octets = tuple(bytes((round(v / scale) & 0xFF) for v in w) for w, scale in zip(weights, scales, strict=True))
     return Model(classes, scales, tuple(biases), octets)
 

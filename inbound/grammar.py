@@ -1,7 +1,9 @@
 """The grammar of commands: what the privacy policy tells customers to type, in the subject or on a line of its own.
 
-``unsubscribe`` · ``unsubscribe all`` · ``unsubscribe <topic>`` · ``unsubscribe <subject of a mail we sent>`` · ``subscribe <topic>``.
-It only cuts the line into a verb and an argument; whose topic the argument names is :mod:`inbound.topics`'s to say. Pure.
+``unsubscribe`` · ``unsubscribe all`` · ``unsubscribe <topic>`` · ``unsubscribe <subject of a mail we sent>`` ·
+``subscribe <topic>``.
+It only cuts the line into a verb and an argument; whose topic the argument names is :mod:`inbound.topics`'s to say.
+Pure.
 """
 
 import re
@@ -20,12 +22,46 @@ _PREFIX = re.compile(
 )
 _VERB = re.compile(
     r"^[\s\"'*<\[(>:-]{0,5}(?P<verb>un-?\s?subscribe|unsub|opt-?\s?out|signoff|sign\s?off|(?:re-?)?subscribe)\b"
-    r"[\"'\])>]?(?:\s*(?:me|us))?(?:\s+(?:from|to|of|the|topic|list|please|pls)\b)*[\s:;,.\u2013\u2014*\"'<>(\[=-]*(?P<rest>.*)$",
+    r"[\"'\])>]?(?:\s*(?:me|us))?(?:\s+(?:from|to|of|the|topic|list|please|pls)\b)*[\s:;,.\u2013\u2014\"'<>(\[=-]*(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _POLITE = frozenset(
-    "please pls plz thanks thank you thx ty cheers tks now immediately asap bitte danke merci svp gracias grazie obrigado tack tak takk "
-    "dank dziekuje kiitos regards best kind me us today sofort request".split()
+    [
+        "please",
+        "pls",
+        "plz",
+        "thanks",
+        "thank",
+        "you",
+        "thx",
+        "ty",
+        "cheers",
+        "tks",
+        "now",
+        "immediately",
+        "asap",
+        "bitte",
+        "danke",
+        "merci",
+        "svp",
+        "gracias",
+        "grazie",
+        "obrigado",
+        "tack",
+        "tak",
+        "takk",
+        "dank",
+        "dziekuje",
+        "kiitos",
+        "regards",
+        "best",
+        "kind",
+        "me",
+        "us",
+        "today",
+        "sofort",
+        "request",
+    ]
 )
 
 
@@ -51,7 +87,7 @@ def without_prefixes(subject: str) -> str:
 
 
 def command_in(line: str, source: Literal["subject", "line"]) -> Command | None:
-    """Return the command that one line is, or None. A line that goes on in prose is none: its argument names nothing."""
+    """Return the command that one line is, or None. In a line of prose the argument names nothing that we know."""
     line = line.strip()
     if not line or len(line) > LINE:
         return None

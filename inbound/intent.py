@@ -1,7 +1,9 @@
 """What a person wants who answered one of our mails: to leave, to join, or something that a person should read. Pure.
 
-Commands first (:mod:`inbound.grammar`), then wordings: the lexicon finds them, :mod:`inbound.statistics` weighs their mixture, and
-:mod:`inbound.topics` says which topics are meant. It acts only when it is sure; when it is not, the answer is UNCLEAR with
+Commands first (:mod:`inbound.grammar`), then wordings: the lexicon finds them, :mod:`inbound.statistics` weighs
+their mixture, and
+:mod:`inbound.topics` says which topics are meant. It acts only when it is sure; when it is not, the answer is
+UNCLEAR with
 the scope to ask about. It never looks at who wrote, sends nothing, and changes nothing.
 """
 
@@ -10,7 +12,6 @@ from typing import Final, Literal
 
 from inbound import topics
 from inbound.grammar import Command, command_in, commands, without_prefixes
-from inbound.lexicon import CONCEPTS
 from inbound.lexicon.joining import names
 from inbound.lexicon.matching import Marked, mark
 from inbound.model import Intent, Scope, Verdict
@@ -29,9 +30,35 @@ SURE_AGAINST_DOUBTS: Final = 0.95
 WORTH_ASKING_UNSAID: Final = 0.5
 
 _LEAVING = frozenset(
-    "unsub nowant stop remove cancel nointerest enough legal left dead wrong no more career "
-    "unsub-how unsub-obj stop-obj remove-obj nowant-obj unsub-how-if nowant-how stop-how unsub-third remove-third stop-third "
-    "nowant-third unsub-if stop-if nowant-if remove-if".split()
+    [
+        "unsub",
+        "nowant",
+        "stop",
+        "remove",
+        "cancel",
+        "nointerest",
+        "enough",
+        "legal",
+        "left",
+        "dead",
+        "wrong",
+        "unsub-how",
+        "unsub-obj",
+        "stop-obj",
+        "remove-obj",
+        "nowant-obj",
+        "unsub-how-if",
+        "nowant-how",
+        "stop-how",
+        "unsub-third",
+        "remove-third",
+        "stop-third",
+        "nowant-third",
+        "unsub-if",
+        "stop-if",
+        "nowant-if",
+        "remove-if",
+    ]
 )
 _COUNTING = (
     "unsub",
@@ -74,7 +101,8 @@ def understand(
 ) -> Intent:
     """Decide what a person wants from the subject and the text they typed.
 
-    ``replied`` is the campaign that was answered, where known; ``receives`` the topics that this person gets, where known:
+    ``replied`` is the campaign that was answered, where known; ``receives`` the topics that this person gets, where
+    known:
     a topic outside of it is never acted on. Same input, same answer; linear in the text, of which the first
     :data:`TYPED` characters count.
     """
@@ -88,7 +116,7 @@ def understand(
         found = (subject_command,)
     language = body.language or head.language
     if found:
-        decided = _command(found, body, head, chances, world=world, replied=replied, language=language)
+        decided = _command(found, body, head, chances, world=world, language=language)
         if decided is not None:
             return _within(decided, receives, replied)
     return _within(_wording(body, head, chances, world=world, replied=replied, language=language), receives, replied)
@@ -126,7 +154,6 @@ def _command(
     chances: dict[str, float],
     *,
     world: World,
-    replied: CampaignInfo | None,
     language: str,
 ) -> Intent | None:
     """Carry out a command that resolves, unless the letter round it speaks against it."""
@@ -186,6 +213,9 @@ def _wording(
         if join >= SURE_TO_JOIN and scoped.confidence >= SURE_OF_SCOPE:
             return Intent(Verdict.SUBSCRIBE, scope, join, language, reasons, _surfaces(head, body, ("sub",)), ignored)
         return Intent(Verdict.UNCLEAR, None, join, language, reasons, _surfaces(head, body, ("sub",)), ignored, scope)
+    if evidence == "plain" and _is_plainly_said(head, body):
+        reasons = _reasons(counted, scoped.reason, against, leave)
+        return Intent(Verdict.UNCLEAR, None, WORTH_ASKING, language, reasons, counted, ignored, question=scoped.scope)
     reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against[:3]))
     return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), (*counted, *ignored))
 
@@ -199,6 +229,23 @@ def _evidence(head: Marked, body: Marked) -> Literal["plain", "doubtful", "none"
     denied = any(name.startswith(("unsub-no", "stop-no", "remove-no")) for name in said)
     doubts = denied or concepts & {"retract", "mistake", "access", "sub", "fewer", "pause", "ooo", "change"}
     return "doubtful" if doubts else "plain"
+
+
+def _is_plainly_said(head: Marked, body: Marked) -> bool:
+    """Tell a letter with a wording of leaving and nothing that explains it away: too likely a wish not to ask."""
+    said = {name for marked in (head, body) for name in names(marked)}
+    concepts = {hit.concept for marked in (head, body) for hit in marked.hits}
+    return "unsub" in said and not concepts & {
+        "order",
+        "seat",
+        "account",
+        "paid",
+        "tech",
+        "if",
+        "keep",
+        "praise",
+        "ooo",
+    }
 
 
 def _reasons(counted: tuple[str, ...], scope: str, against: list[str], leave: float) -> tuple[str, ...]:
@@ -245,6 +292,3 @@ def _with(intent: Intent, verdict: Verdict, scope: Scope, question: Scope, reaso
         intent.ignored,
         question,
     )
-
-
-assert set(_COUNTING) <= set(CONCEPTS)

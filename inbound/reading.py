@@ -1,6 +1,7 @@
 """The whole reading of a mail: bytes in, one decision with reasons out. Pure; never raises, whatever the bytes.
 
-Order: bounce, complaint, automatic answer, list mail, then what the person typed and what they want by it. What is none of
+Order: bounce, complaint, automatic answer, list mail, then what the person typed and what they want by it. What is
+none of
 these is for customer service; so is what fails to be read, with the failure as its reason. Nothing is acted on here.
 """
 

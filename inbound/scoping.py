@@ -1,11 +1,13 @@
 """How far a wish goes: everything, the topics it names, or everything but the topics it names. Pure.
 
-Two small models weigh the concepts round each topic (:mod:`inbound.statistics`); this module names what they weigh and puts their
+Two small models weigh the concepts round each topic (:mod:`inbound.statistics`); this module names what they weigh
+and puts their
 answers together. A scope that is not sure enough is asked about, never acted on.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from inbound.lexicon.joining import names
@@ -22,7 +24,29 @@ MODES = ("all", "named", "but")
 ROLES = ("in", "out", "aside")
 
 _SIGNALS = frozenset(
-    "unsub stop cancel remove nowant nointerest keep sub recv except only rest all enough no praise order account seat legal more".split()
+    [
+        "unsub",
+        "stop",
+        "cancel",
+        "remove",
+        "nowant",
+        "nointerest",
+        "keep",
+        "sub",
+        "recv",
+        "except",
+        "only",
+        "rest",
+        "all",
+        "enough",
+        "no",
+        "praise",
+        "order",
+        "account",
+        "seat",
+        "legal",
+        "more",
+    ]
 )
 
 
@@ -73,17 +97,16 @@ def mode_slots(marked: Marked, named: Sequence[Mention], wish: Wish, replied: Ca
     found = {wish, f"{wish}k{len(keys)}", f"{wish}rep{replied is not None and replied.topic in keys}"}
     some = "t" if keys else "0"
     unique = sorted(set(concepts))
-    for n, name in enumerate(unique):
+    for name in unique:
         found.add(f"{wish}{some}:{name}")
         if name in {"except", "only", "rest", "all", "keep"}:
             found.update(f"{wish}{some}&{name}&{other}" for other in unique if other != name)
-        del n
     pairs = [
         (h.concept, n, h.sentence)
         for h, n in zip(marked.hits, names(marked), strict=True)
         if h.concept in _SIGNALS or any(m.first == h.first for m in named)
     ]
-    for (a, an, s), (b, bn, t) in zip(pairs, pairs[1:], strict=False):
+    for (a, an, s), (b, bn, t) in pairwise(pairs):
         if s == t:
             left = an if a in _SIGNALS else "T"
             right = bn if b in _SIGNALS else "T"

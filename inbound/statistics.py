@@ -1,7 +1,9 @@
 """A small statistical model of our own: which mixture of concepts, words and letters goes with which decision. Pure.
 
-It learns from the texts in ``inbound/lexicon/texts`` by ``python bench/train.py`` and decides nothing alone: the rules of
-:mod:`inbound.intent` hear it as one witness. Most of its features are concepts of the lexicon in their order, which are the
+It learns from the texts in ``inbound/lexicon/texts`` by ``python bench/train.py`` and decides nothing alone: the
+rules of
+:mod:`inbound.intent` hear it as one witness. Most of its features are concepts of the lexicon in their order, which
+are the
 same in every language, so that what it learned from English it knows in Thai.
 """
 
@@ -66,7 +68,7 @@ def concept_features(marked: Marked, place: str) -> list[str]:
 
 
 def features(body: Marked, subject: Marked, *, is_reply: bool) -> list[str]:
-    """Name all features of a letter: its body, the subject the customer typed (not ours), and whether it answers a mail."""
+    """Name all features of a letter: its body, the subject the customer typed (not ours), whether it is a reply."""
     size = len(body.words) if not _spaceless(body) else sum(len(w.text) for w in body.words) // 3
     found = [f"len{min(6, int(math.log2(size + 1)))}", f"reply{is_reply}", f"own{bool(subject.words)}"]
     if body.shouts:

@@ -1,7 +1,8 @@
 """Which topics a text speaks of, and which of them the customer wants to leave or to keep. Pure.
 
 Names of topics, their synonyms in 45 languages, subjects of campaigns, "this list", "everything but". The lexicon knows
-five kinds of topics; a topic of the world belongs to a kind by the words of its name, key and description. A topic with a
+five kinds of topics; a topic of the world belongs to a kind by the words of its name, key and description. A topic
+with a
 name of its own kind is found by that name alone.
 """
 
@@ -84,7 +85,10 @@ def campaign_of(text: str, world: World) -> CampaignInfo | None:
     for subject, campaign in subjects:
         if abs(len(subject) - len(plain)) > 0.3 * len(subject) + 4:
             continue
-        ratio = SequenceMatcher(None, plain, subject, autojunk=False).ratio()
+        matcher = SequenceMatcher(None, plain, subject, autojunk=False)
+        if matcher.quick_ratio() <= likeness:
+            continue
+        ratio = matcher.ratio()
         if ratio > likeness:
             best, likeness = campaign, ratio
     return best

@@ -1,13 +1,16 @@
-"""The words of 45 languages as data: which wordings mean leaving, keeping, an order, a seat, a topic …
+"""The words of 45 languages as data: which wordings mean leaving, keeping, an order, a seat, a topic.
 
-One TOML file a language. A key names a *concept* (listed in :data:`CONCEPTS`), its value holds entries parted by commas:
+One TOML file a language. A key names a *concept* (listed in :data:`CONCEPTS`), its value holds entries parted by
+commas:
 
 ``word``      that word alone             ``stem*``    a word that begins so
 ``*part*``    a word that holds it         ``a b c``    words in a row, each with or without ``*``
 ``a _ b``     one to three words between
 
-Chinese, Japanese and Thai have no spaces: there an entry is any run of characters. Entries are folded, so accents and case
-do not matter; Cyrillic and Greek ones also match as people type them in Latin letters. ``words`` holds the little words by which a
+Chinese, Japanese and Thai have no spaces: there an entry is any run of characters. Entries are folded, so accents
+and case
+do not matter; Cyrillic and Greek ones also match as people type them in Latin letters. ``words`` holds the little
+words by which a
 language is known. This package finds wordings; what they mean together is decided in :mod:`inbound.intent`.
 """
 

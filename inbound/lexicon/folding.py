@@ -46,7 +46,38 @@ _SERBIAN = str.maketrans(
     dict(
         zip(
             "абвгдђежзијклљмнњопрстћуфхцчџш",
-            "a b v g d d e z z i j k l lj m n nj o p r s t c u f h c c dz s".split(),
+            [
+                "a",
+                "b",
+                "v",
+                "g",
+                "d",
+                "d",
+                "e",
+                "z",
+                "z",
+                "i",
+                "j",
+                "k",
+                "l",
+                "lj",
+                "m",
+                "n",
+                "nj",
+                "o",
+                "p",
+                "r",
+                "s",
+                "t",
+                "c",
+                "u",
+                "f",
+                "h",
+                "c",
+                "c",
+                "dz",
+                "s",
+            ],
             strict=True,
         )
     )
@@ -92,7 +123,33 @@ _RU = {
 _GREEK = dict(
     zip(
         "αβγδεζηθικλμνξοπρστυφχψωσ",
-        "a v g d e z i th i k l m n x o p r s t i f x ps o s".split(),
+        [
+            "a",
+            "v",
+            "g",
+            "d",
+            "e",
+            "z",
+            "i",
+            "th",
+            "i",
+            "k",
+            "l",
+            "m",
+            "n",
+            "x",
+            "o",
+            "p",
+            "r",
+            "s",
+            "t",
+            "i",
+            "f",
+            "x",
+            "ps",
+            "o",
+            "s",
+        ],
         strict=True,
     )
 )
@@ -108,13 +165,12 @@ def fold(text: str) -> str:
 
 
 def romanised(folded: str) -> tuple[str, ...]:
-    """Return how people without the right keyboard type a folded Cyrillic or Greek word in Latin letters; may be empty."""
+    """Return how a folded Cyrillic or Greek word is typed in Latin letters, where the right keyboard lacks."""
     if any("а" <= c <= "ґ" for c in folded):
         plain = "".join(_RU.get(c, c) for c in folded)
-        return tuple(
-            {plain, plain.replace("ya", "ia"), plain.replace("sch", "sht").replace("ts", "c").replace("y", "i")}
-        )
+        other = plain.replace("sch", "sht").replace("ts", "c").replace("y", "i")
+        return tuple(sorted({plain, plain.replace("ya", "ia"), other}))
     if any("α" <= c <= "ω" for c in folded):
         plain = "".join(_GREEK.get(c, c) for c in folded)
-        return tuple({plain, plain.replace("x", "h").replace("ou", "u"), plain.replace("v", "b")})
+        return tuple(sorted({plain, plain.replace("x", "h").replace("ou", "u"), plain.replace("v", "b")}))
     return ()

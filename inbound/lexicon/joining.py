@@ -1,7 +1,9 @@
 """Joins wordings that stand together: "don't" and "unsubscribe", "cancel" and "my order", "if" and "opt out". Pure.
 
-A wording of leaving that is negated, asked about, conditional, somebody else's, or aimed at an order or a seat is another
-thing than the bare wording. Here it gets another name, such as ``unsub-no`` or ``cancel-obj``, the same in every language.
+A wording of leaving that is negated, asked about, conditional, somebody else's, or aimed at an order or a seat is
+another
+thing than the bare wording. Here it gets another name, such as ``unsub-no`` or ``cancel-obj``, the same in every
+language.
 """
 
 from inbound.lexicon.matching import Hit, Marked
@@ -10,7 +12,7 @@ LEAVING = frozenset({"unsub", "stop", "remove", "cancel"})
 WISHES = LEAVING | {"nowant", "sub"}
 OBJECTS = frozenset({"order", "seat", "account", "paid", "tech"})
 _NEGATIONS = frozenset({"no", "nowant"})
-_BEFORE_WORDS = 3
+_BEFORE_WORDS = 4
 _AFTER_CHARACTERS = 3  # scripts without spaces: how far behind the verb its negation may stand
 
 
@@ -44,14 +46,16 @@ def names(marked: Marked) -> tuple[str, ...]:
     """Return the name of each hit, with what stands round it: ``-no``, ``-obj``, ``-how``, ``-if``, ``-third``."""
     hits = marked.hits
     found: list[str] = []
+    denied = -1  # the clause in which leaving was denied: what follows there is denied too
     for n, hit in enumerate(hits):
         name = hit.concept + ("'" if hit.quoted else "")
         if hit.concept in WISHES:
             near = [h for h in hits[max(0, n - 8) : n + 9] if h.sentence == hit.sentence and h is not hit]
             close = {h.concept for h in near if h.clause == hit.clause and abs(h.first - hit.last) <= 6}
             whole = {h.concept for h in near}
-            if hit.concept != "nowant" and _is_negated(hits, n):
+            if hit.concept != "nowant" and (_is_negated(hits, n) or (hit.clause == denied and hit.concept in LEAVING)):
                 name += "-no"
+                denied = hit.clause if hit.concept in LEAVING else denied
             if close & OBJECTS and not close & {"mail", "list", "ad"}:
                 name += "-obj"
             if hit.sentence in marked.questions and "how" in whole:

@@ -7,7 +7,7 @@ the time grows with the number of words in the text, not with the size of the le
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 from inbound.lexicon import TOPIC_CONCEPTS, load
 from inbound.lexicon.folding import fold, romanised
@@ -24,6 +24,8 @@ _RUN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f\uac00-\
 _SPACELESS = frozenset({"ja", "zh-Hans", "zh-Hant", "th", "ko"})
 _ANYWHERE = frozenset({"unsub", "sub", "stop", *TOPIC_CONCEPTS})  # English commands are typed in mails of any language
 _LONGEST_RUN = 14
+MOST_WORDS = 700  # bounds the work on a long letter
+LONGEST_WORD = 60  # a longer word is no word of any lexicon; bounds the memory of what was looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,32 +169,51 @@ def read_words(text: str) -> tuple[str, tuple[Word, ...], frozenset[int], frozen
     return folded, tuple(words), frozenset(questions), frozenset(shouts), frozenset(quoted)
 
 
+@lru_cache(maxsize=1 << 16)
+def _heads(text: str) -> tuple[tuple[_Entry, ...], dict[str, tuple[_Entry, ...]]]:
+    """Return the entries that a word is, and those it may begin by the first letters of the word that must follow."""
+    index = _index()
+    key = text[:3]
+    heads = list(index.exact.get(text, ()))
+    heads += [e for e in index.prefix.get(key, ()) if text.startswith(e.head)]
+    if len(text) > 2:
+        heads += [e for e in index.prefix.get(key[:2], ()) if len(e.head) == 2]
+    for start in range(min(len(text) - 2, 24)):
+        for entry in index.infix.get(text[start : start + 3], ()):
+            head = entry.head
+            if text.endswith(head[:-1]) if head[-1] == "\0" else text.startswith(head, start):
+                heads.append(entry)
+    phrases: dict[str, list[_Entry]] = defaultdict(list)
+    for entry in heads:
+        if entry.tail:
+            second = entry.tail[0]
+            phrases["" if second[0] in "*_" else second.rstrip("*")[:2]].append(entry)
+    return tuple(e for e in heads if not e.tail), {second: tuple(found) for second, found in phrases.items()}
+
+
 def _candidates(words: tuple[Word, ...]) -> list[tuple[_Entry, int, int, int, str]]:
     index = _index()
     found: list[tuple[_Entry, int, int, int, str]] = []
-    exact, prefix, infix, runs = index.exact, index.prefix, index.infix, index.runs
+    runs = index.runs
     for at, word in enumerate(words):
         text = word.text
         if not text.isascii() and _RUN.search(text):
             size = len(text)
             for start in range(size):
                 for end in range(start + 1, min(size, start + _LONGEST_RUN) + 1):
-                    for entry in runs.get(text[start:end], ()):
-                        found.append((entry, at, at, start, text[start:end]))
-        heads = list(exact.get(text, ()))
-        key = text[:3]
-        heads += [e for e in prefix.get(key, ()) if text.startswith(e.head)]
-        if len(text) > 3 and key[:2] != key:
-            heads += [e for e in prefix.get(key[:2], ()) if len(e.head) == 2]
-        for start in range(min(len(text) - 2, 24)):
-            for entry in infix.get(text[start : start + 3], ()):
-                head = entry.head
-                if text.endswith(head[:-1]) if head[-1] == "\0" else text.startswith(head, start):
-                    heads.append(entry)
-        for entry in heads:
-            end = _tail_end(words, at, entry.tail) if entry.tail else at
-            if end >= 0:
-                found.append((entry, at, end, 0, " ".join(w.text for w in words[at : end + 1])))
+                    piece = text[start:end]
+                    found.extend((entry, at, at, start, piece) for entry in runs.get(piece, ()))
+        if len(text) > LONGEST_WORD:
+            continue
+        alone, phrases = _heads(text)
+        found.extend((entry, at, at, 0, text) for entry in alone)
+        if phrases and at + 1 < len(words):
+            following = words[at + 1].text
+            for second in ("", following[:1], following[:2]) if len(following) > 1 else ("", following):
+                for entry in phrases.get(second, ()):
+                    end = _tail_end(words, at, entry.tail)
+                    if end >= 0:
+                        found.append((entry, at, end, 0, " ".join([w.text for w in words[at : end + 1]])))
     return found
 
 
@@ -215,6 +236,7 @@ def _languages(found: list[tuple[_Entry, int, int, int, str]]) -> tuple[str, fro
 def mark(text: str) -> Marked:
     """Find the wordings of the likeliest languages in a text: at each place the longest ones, never overlapping."""
     folded, words, questions, shouts, quoted = read_words(text)
+    words = words[:MOST_WORDS]
     found = _candidates(words)
     language, chosen = _languages(found)
     places: dict[tuple[int, int], list[tuple[_Entry, int, int, str]]] = defaultdict(list)
@@ -230,6 +252,8 @@ def mark(text: str) -> Marked:
             continue
         longest = max((last, end) for _, last, end, _ in options)
         kept = {entry.concept: surface for entry, last, end, surface in options if (last, end) == longest}
+        if "retract" in kept:  # "do not remove me" as one wording says no more than itself
+            kept = {"retract": kept["retract"]}
         word = words[first]
         hits.extend(
             Hit(c, s, first, longest[0], start, word.sentence, word.clause, first in quoted) for c, s in kept.items()

@@ -1,0 +1,165 @@
+"""Measures how well replies are understood on a labelled folder, beside the simple rules that others publish.
+
+    python bench/understand.py ../shared/corpus/replies [--json] [--texts] [--worst 20]
+
+The folder holds ``eml/labels.jsonl`` with the mails beside it, ``texts.jsonl`` with the bare texts, and ``world.toml``.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from inbound.intent import understand  # noqa: E402
+from inbound.mail import read_mail  # noqa: E402
+from inbound.model import Scope  # noqa: E402
+from inbound.reading import read  # noqa: E402
+from inbound.replies import visible_text  # noqa: E402
+from inbound.world import World, world_from_toml  # noqa: E402
+
+Decision = tuple[str, Any]
+_UNICA = ("unsubscribe", "unsub", "stop", "end", "quit", "cancel")
+
+
+def told(verdict: str, scope: Scope | list[str]) -> Decision:
+    return verdict, tuple(sorted(scope)) if isinstance(scope, (list, tuple)) else scope
+
+
+def discourse(subject: str, typed: str) -> Decision:
+    """Subject or trimmed body is exactly the word."""
+    if "unsubscribe" in {subject.strip().lower(), typed.strip().lower()}:
+        return "unsubscribe", "all"
+    return "human", None
+
+
+def unica(subject: str, typed: str) -> Decision:
+    """A listed word alone in the subject or on one of the first five lines; "unsubscribe" also inside the subject."""
+    bare = re.sub(r"(?i)^((re|aw|fwd?|sv)\s*:\s*)+", "", subject).strip().lower()
+    lines = [line.strip().lower().rstrip(".!") for line in typed.splitlines()[:5]]
+    if bare in _UNICA or "unsubscribe" in bare or any(line in _UNICA for line in lines):
+        return "unsubscribe", "all"
+    return "human", None
+
+
+def keywords(subject: str, typed: str) -> Decision:
+    """Words that an operator would list, anywhere in subject or body."""
+    text = f"{subject}\n{typed}".lower()
+    if re.search(r"\b(unsubscribe|remove|leave|opt out|opt-out)\b", text):
+        return "unsubscribe", "all"
+    return "human", None
+
+
+def outcome(label: dict[str, Any], got: Decision) -> str:
+    """Name what became of a mail: right, unclear, wrong act, wrong scope, or missed."""
+    gold = told(label["verdict"], label["scope"])
+    if got[0] == "unclear":
+        return "unclear"
+    if got == gold:
+        return "right"
+    if got[0] in {"unsubscribe", "subscribe"}:
+        return "wrong scope" if got[0] == gold[0] else "wrong act"
+    if {got[0], gold[0]} == {"human", "auto"}:
+        return "human/auto"
+    return "missed" if gold[0] in {"unsubscribe", "subscribe"} else "other"
+
+
+def figures(results: list[tuple[dict[str, Any], Decision]]) -> dict[str, float]:
+    requests = [outcome(label, got) for label, got in results if label["verdict"] == "unsubscribe"]
+    everything = [outcome(label, got) for label, got in results]
+    autos = [got[0] for label, got in results if label["verdict"] == "auto"]
+    return {
+        "mails": len(results),
+        "requests": len(requests),
+        "acted_right": requests.count("right") / max(1, len(requests)),
+        "acted_or_asked": sum(o in {"right", "unclear", "wrong scope"} for o in requests) / max(1, len(requests)),
+        "wrong_acts": sum(o.startswith("wrong") for o in everything) / max(1, len(everything)),
+        "unclear": everything.count("unclear") / max(1, len(everything)),
+        "automatic_found": autos.count("auto") / max(1, len(autos)),
+    }
+
+
+def measure(folder: Path, world: World, *, texts: bool) -> tuple[list[tuple[dict[str, Any], Decision]], float]:
+    """Read every mail (or bare text) of the folder; return label and decision of each, and the seconds it took."""
+    results = []
+    if texts:
+        campaigns = {c.id: c for c in world.campaigns}
+        labels = [json.loads(line) for line in (folder / "texts.jsonl").read_text("utf-8").splitlines()]
+        started = time.process_time()
+        for label in labels:
+            replied = campaigns.get(label["in_reply_to"])
+            intent = understand(label["subject"], label["text"], world=world, replied=replied)
+            results.append((label, told(intent.verdict.value, intent.scope)))
+        return results, time.process_time() - started
+    labels = [json.loads(line) for line in (folder / "eml" / "labels.jsonl").read_text("utf-8").splitlines()]
+    mails = [(label, (folder / "eml" / label["file"]).read_bytes()) for label in labels]
+    for _, raw in mails:
+        read(raw, world=world)
+    started = time.process_time()
+    for label, raw in mails:
+        reading = read(raw, world=world)
+        results.append((label, told(reading.verdict.value, reading.scope)))
+    return results, time.process_time() - started
+
+
+def by(results: list[tuple[dict[str, Any], Decision]], key: str) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for label, got in results:
+        found[str(label.get(key, "-"))][outcome(label, got)] += 1
+    return {name: dict(found[name]) for name in sorted(found, key=lambda n: (-sum(found[n].values()), n))}
+
+
+def simple_rules(folder: Path, world: World) -> dict[str, dict[str, float]]:
+    found = {}
+    for rule in (discourse, unica, keywords):
+        results = []
+        for line in (folder / "eml" / "labels.jsonl").read_text("utf-8").splitlines():
+            label = json.loads(line)
+            mail = read_mail((folder / "eml" / label["file"]).read_bytes())
+            results.append((label, rule(mail.subject, visible_text(mail, world).typed)))
+        found[rule.__name__] = figures(results)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--texts", action="store_true", help="the bare texts instead of the mails")
+    parser.add_argument("--worst", type=int, default=10)
+    given = parser.parse_args()
+    world = world_from_toml((given.folder / "world.toml").read_text("utf-8"))
+    results, seconds = measure(given.folder, world, texts=given.texts)
+    confusion = Counter(f"{label['verdict']} -> {got[0]}" for label, got in results)
+    report = {
+        "figures": figures(results),
+        "mails_a_second": round(len(results) / seconds),
+        "confusion": dict(confusion.most_common()),
+        "by_language": by(results, "lang"),
+        "by_client": by(results, "client"),
+        "by_trap": by(results, "trap"),
+        "simple_rules": {} if given.texts else simple_rules(given.folder, world),
+        "worst": [
+            {"file": label.get("file", label.get("subject")), "lang": label["lang"], "trap": label["trap"], "got": got}
+            for label, got in results
+            if outcome(label, got).startswith(("wrong", "missed"))
+        ][: given.worst],
+    }
+    if given.json:
+        print(json.dumps(report, ensure_ascii=False, indent=1))
+        return
+    for name, part in report.items():
+        print(f"\n{name}")
+        rows = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else [("", part)]
+        for key, value in rows:
+            print(f"  {key}: {value:.3f}" if isinstance(value, float) else f"  {key}: {value}")
+
+
+if __name__ == "__main__":
+    main()

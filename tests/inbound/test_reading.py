@@ -1,0 +1,67 @@
+"""The whole path: any bytes end in a decision; the open corpus is read right."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inbound.model import Verdict
+from inbound.reading import read
+from inbound.world import world_from_toml
+from tests.corpora import corpus
+from tests.inbound.test_topics import WORLD
+
+
+def mail(subject: str, body: str) -> bytes:
+    head = f"From: Ann <ann@example.org>\r\nTo: promotions@proengineer.example\r\nSubject: {subject}\r\n"
+    return f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{body}".encode()
+
+
+@given(st.binary(max_size=3000))
+def test_any_bytes_end_in_a_decision(raw: bytes) -> None:
+    assert isinstance(read(raw, world=WORLD).verdict, Verdict)
+
+
+def test_a_reply_that_asks_to_leave_is_understood_through_the_quote() -> None:
+    raw = mail(
+        "Re: Learn PLC programming from scratch", "Please take me off your list.\r\n\r\n> To stop, reply\r\n> hello\r\n"
+    )
+
+    reading = read(raw, world=WORLD)
+
+    assert (reading.verdict, reading.scope) == (Verdict.UNSUBSCRIBE, "all")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["a" * 1_000_000, "on \r\n" * 200_000, "unsubscribe " * 80_000, "> " * 500_000, "退" * 300_000, "é ñ" * 200_000],
+)
+def test_a_megabyte_is_read_in_time(body: str) -> None:
+    raw = mail("hello", body)
+    read(mail("warm", "up"), world=WORLD)
+
+    started = time.process_time()
+    read(raw, world=WORLD)
+
+    assert time.process_time() - started < 1  # 0.2 s on a quiet machine
+
+
+def test_the_open_corpus_is_read_within_the_floor() -> None:
+    folder = corpus("replies")
+    world = world_from_toml((folder / "world.toml").read_text("utf-8"))
+    wrong = acted = requests = total = 0
+    for line in (folder / "eml" / "labels.jsonl").read_text("utf-8").splitlines():
+        label = json.loads(line)
+        reading = read((folder / "eml" / label["file"]).read_bytes(), world=world)
+        scope = sorted(reading.scope) if isinstance(reading.scope, tuple) else reading.scope
+        gold = sorted(label["scope"]) if isinstance(label["scope"], list) else label["scope"]
+        right = reading.verdict.value == label["verdict"] and scope == gold
+        total += 1
+        requests += label["verdict"] == "unsubscribe"
+        acted += label["verdict"] == "unsubscribe" and right
+        wrong += reading.verdict in {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE} and not right
+
+    assert wrong / total <= 0.02
+    assert acted / requests >= 0.75
