@@ -30,6 +30,8 @@ class Record:
 
     begun: list[Letter] = field(default_factory=list)
     taken: list[Letter] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
+    """Recipients of all that began."""
 
 
 class RecordingRelay:
@@ -51,14 +53,6 @@ class RecordingRelay:
     def taken(self, subject: str) -> list[str]:
         """Return the recipients of all letters with a subject, in the order of their coming."""
         return [letter.rcpt_to for letter in list(self.record.taken) if letter.subject == subject]
-
-    def begun_at(self, address: str, subject: str = "") -> list[float]:
-        """Return when each MAIL FROM for a recipient came; of letters with the subject alone, where one is given."""
-        return [
-            letter.begun_at
-            for letter in list(self.record.begun)
-            if letter.rcpt_to == address and (not subject or letter.subject in {subject, ""})
-        ]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -133,6 +127,7 @@ class _Session(asyncio.Protocol):
                 self._say(b"250 2.1.0 Ok")
             case b"RCPT" if self._letter is not None:
                 self._letter.rcpt_to = _path(line)
+                self._relay.record.reached.add(self._letter.rcpt_to)
                 self._say(b"250 2.1.5 Ok")
             case b"DATA" if self._letter is not None:
                 self._is_in_data = True
