@@ -5,33 +5,46 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from byleave import console, demo, operating, people, promotions, understanding
+from byleave import console
 from kit.config import load_settings
 from kit.log import configure_logging
 
-app = typer.Typer(
-    help="Promotions by your leave, and a way out by reply.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(operating.init)
-app.command()(operating.run)
-app.command()(demo.demo)
-app.command()(operating.doctor)
-app.command()(understanding.understand)
-app.add_typer(people.app, name="subscribers")
-app.add_typer(promotions.app, name="campaign")
-app.add_typer(operating.keys_app, name="keys")
+#: command -> module that has it; only the one that is called is loaded, so that short commands are quick
+MODULES = {
+    "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
+    "subscribers": "people", "campaign": "promotions", "keys": "operating",
+}  # fmt: skip
 
 
-@app.callback()
+def build(command: str | None = None) -> typer.Typer:
+    """Return the command line with all commands, or with the one that is about to be called."""
+    app = typer.Typer(
+        help="Promotions by your leave, and a way out by reply.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(root)
+    for name in [command] if command in MODULES else MODULES:
+        module = import_module(f"byleave.{MODULES[name]}")
+        part = getattr(module, "keys_app" if name == "keys" else "app" if name in _GROUPS else name)
+        if name in _GROUPS:
+            app.add_typer(part, name=name)
+        else:
+            app.command(name)(part)
+    return app
+
+
+_GROUPS = {"subscribers", "campaign", "keys"}
+
+
 def root(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option("--config", help="The settings file; config.toml by default.")] = None,
@@ -47,9 +60,10 @@ def root(
 
 def main() -> None:
     """Start the command line."""
-    sys.argv[1:] = config_first(sys.argv[1:])
+    arguments = config_first(sys.argv[1:])
+    sys.argv[1:] = arguments
     try:
-        app()
+        build(_command(arguments))()
     except Exception as error:
         if os.environ.get("BYLEAVE_TRACE"):
             raise
@@ -57,6 +71,12 @@ def main() -> None:
         console.err.print(f"byleave: {type(error).__name__}: {first_line}", style="red", markup=False)
         console.err.print("this is a fault of the program or of what it runs on; BYLEAVE_TRACE=1 shows where")
         sys.exit(1)
+
+
+def _command(arguments: list[str]) -> str | None:
+    """Return the command that is called, if it can be told without parsing: the first word that is no option."""
+    words = arguments[2:] if arguments[:1] == ["--config"] else arguments
+    return words[0] if words and not words[0].startswith("-") else None
 
 
 def config_first(arguments: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 import typer.main
 
-from byleave.cli import app
+from byleave.cli import build
 from campaigns import store
 from consent.tables import TopicRow
 from inbound.world import world_from_toml
@@ -128,7 +128,7 @@ def test_commands_named_exist(page: Path) -> None:
 
 def _objection(words: list[str]) -> str:
     """Return what is wrong with a command, or nothing."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(build())
     known = {option for parameter in command.params for option in parameter.opts}
     rest = list(words)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
@@ -146,7 +146,7 @@ def test_every_command_is_described() -> None:
     """docs/api.md speaks of each command and option of the command line."""
     text = (ROOT / "docs" / "api.md").read_text("utf-8")
     silent = []
-    for path, command in _leaves(typer.main.get_command(app), ()):
+    for path, command in _leaves(typer.main.get_command(build()), ()):
         if f"byleave {' '.join(path)}" not in text:
             silent.append(" ".join(path))
         for parameter in command.params:
