@@ -21,10 +21,10 @@ from inbound.world import CampaignInfo, World
 
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
-SURE_TO_LEAVE: Final = 0.85
+SURE_TO_LEAVE: Final = 0.75
 SURE_TO_JOIN: Final = 0.85
-WORTH_ASKING: Final = 0.25
-SURE_OF_SCOPE: Final = 0.7
+WORTH_ASKING: Final = 0.3
+SURE_OF_SCOPE: Final = 0.8
 
 SURE_AGAINST_DOUBTS: Final = 0.95
 WORTH_ASKING_UNSAID: Final = 0.5
