@@ -60,8 +60,8 @@ class Company(Section):
 
     name: str = "Pro Engineer Portal"
     """The name that customers know; it stands in each mail and page."""
-    postal_address: str = "Pro Engineer Portal Inc., 1 Main Street, Springfield"
-    """Where the company can be reached by post; the law wants it in each promotion."""
+    postal_address: str = "1 Main Street, Springfield"
+    """Where the company can be reached by post, on one line; it stands behind the name, for the law wants it so."""
     website: str = "https://www.proengineer.example"
     """The company's own pages. Links elsewhere are listed before a campaign is sent."""
     policy_url: str = "https://www.proengineer.example/privacy"

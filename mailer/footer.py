@@ -124,7 +124,10 @@ _WORDS = {
 LANGUAGES = tuple(_WORDS)
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 SIGNATURE_LINE = "-- "  # by which mail programs tell a signature from a letter (RFC 3676 4.3)
-_STYLE = "margin:24px auto 0;padding:16px;max-width:600px;font:13px/1.5 Arial,sans-serif;color:#666666"
+_STYLE = (
+    "margin:24px auto 0;padding:16px;max-width:600px;font:13px/1.5 Arial,sans-serif;color:#666666;"
+    "overflow-wrap:anywhere;word-break:break-word"  # the signed link is longer than a phone is wide
+)
 
 
 def language_of(wanted: str) -> str:
