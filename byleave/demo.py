@@ -242,6 +242,8 @@ async def _answers(stage: Stage, first: list[Received]) -> None:
                 ", ".join(decision.actions) if decision else "", _reason(decision), f"{milliseconds:.0f}",
                 style="" if is_right else "red",
             )  # fmt: skip
+    if not console.out.is_terminal:
+        console.out.print()
     stage.prove(f"{right} of {len(stage.replies)} replies led to what their writers meant", right == len(stage.replies))
     ordered = sorted(stage.answer_ms)
     half = ordered[len(ordered) // 2]

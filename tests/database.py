@@ -41,7 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On PostgreSQL run the tests that use a database; the others were run with SQLite and would say the same."""
     if KIND != "postgresql":
         return
-    with_database = [item for item in items if "database" in getattr(item, "fixturenames", ())]
+    wanted = {"database", "database_url"}
+    with_database = [item for item in items if wanted & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=[item for item in items if item not in with_database])
     items[:] = with_database
 
