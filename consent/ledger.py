@@ -2,11 +2,13 @@
 
 Each verb is idempotent: said twice, it changes nothing the second time and says so. Leaving needs less proof than
 joining. The caller owns the transaction; when it is on disk, those who listen (:mod:`consent.hearing`) are told of
-withdrawals at once, before the door answers.
+withdrawals at once, before the door answers. A door that decides about many at once opens the ledger for them
+:func:`together`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,11 +18,12 @@ from consent import hearing
 from consent.chain import GENESIS, event_hash, wording_hash
 from consent.model import Act, Door, Event, Proof, Purpose, Standing, State, SubscriberId
 from consent.rules import fold
-from consent.standing import events_of, write_standing
+from consent.standing import events_of, events_of_all, write_reach, write_standings
 from consent.tables import ConsentEventRow, LedgerHeadRow, SubscriberRow, SuppressionRow, WordingRow
 from kit.db import after_commit, insert
 
 EVIDENCE_CHARACTERS = 500  # a fact, not a letter
+_ON_REACH = frozenset({Act.PAUSE, Act.GUARDIAN_CONSENT, Act.GUARDIAN_WITHDRAW})  # what is kept beside the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,26 @@ class Nothing:
 
 
 Outcome = Done | Nothing
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was appended and is not written yet."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+    wordings: dict[str, str] = field(default_factory=dict)
+    standings: dict[SubscriberId, Standing] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Book:
+    """The ledger as one transaction sees it: its end, which no other can move meanwhile, and the events read so far."""
+
+    transaction: object
+    seq: int
+    hash: str
+    events: dict[SubscriberId, list[Event]] = field(default_factory=dict)
+    gathered: _Gathered | None = None
 
 
 async def subscribe(
@@ -89,8 +112,7 @@ async def withdraw(
     purpose: Purpose = Purpose.PROMOTION,
 ) -> Outcome:
     """End a person's agreement to topics. Always possible, whoever asks and however often."""
-    await _lock(session, person)
-    standing = await standing_of(session, person)
+    standing = fold(await _events(session, person))
     wanted = tuple(sorted(set(topics)))
     if not wanted and purpose is Purpose.PROMOTION:
         return Nothing(standing, "no topic was named")
@@ -101,8 +123,7 @@ async def withdraw(
 
 async def withdraw_all(session: AsyncSession, person: SubscriberId, *, source: Source, at: datetime) -> Outcome:
     """End everything a person ever agreed to, of every purpose and topic, known and future."""
-    await _lock(session, person)
-    standing = await standing_of(session, person)
+    standing = fold(await _events(session, person))
     if standing.left_all_at and all(state is State.WITHDRAWN for state in standing.states.values()):
         return Nothing(standing, "they had left already")
     return await _append(session, _event(Act.WITHDRAW_ALL, person, (), source, at))
@@ -112,8 +133,7 @@ async def pause(
     session: AsyncSession, person: SubscriberId, until: datetime | None, *, source: Source, at: datetime
 ) -> Outcome:
     """Send no promotions until a moment; ``None`` ends a pause."""
-    await _lock(session, person)
-    standing = await standing_of(session, person)
+    standing = fold(await _events(session, person))
     if standing.paused_until == until:
         return Nothing(standing, "the pause was so already")
     return await _append(session, _event(Act.PAUSE, person, (), source, at, until=until))
@@ -123,8 +143,7 @@ async def guardian(
     session: AsyncSession, person: SubscriberId, *, agreed: bool, source: Source, at: datetime
 ) -> Outcome:
     """Note a guardian's consent for a child under 13, or its withdrawal (P8)."""
-    await _lock(session, person)
-    standing = await standing_of(session, person)
+    standing = fold(await _events(session, person))
     if standing.guardian_agreed == agreed:
         return Nothing(standing, "the guardian had said so already")
     act = Act.GUARDIAN_CONSENT if agreed else Act.GUARDIAN_WITHDRAW
@@ -135,15 +154,14 @@ async def suppress(
     session: AsyncSession, person: SubscriberId, *, reason: str, source: Source, at: datetime
 ) -> Outcome:
     """Forbid mail to a person's address, whatever else is agreed. Kept by keyed hash, so it outlives erasure."""
-    head = await _lock(session, person)
-    standing = await standing_of(session, person)
+    standing = fold(await _events(session, person))
     address_hash = await session.scalar(sa.select(SubscriberRow.address_hash).where(SubscriberRow.id == person))
     if address_hash is None:
         return Nothing(standing, "the person is erased; what was suppressed stays so")
     if not await suppress_hash(session, address_hash, reason=reason, at=at):
         return Nothing(standing, "the address was suppressed already")
     event = _event(Act.SUPPRESS, person, (), source, at)
-    return await _append(session, replace(event, evidence={**event.evidence, "reason": reason}), head=head)
+    return await _append(session, replace(event, evidence={**event.evidence, "reason": reason}))
 
 
 async def suppress_hash(session: AsyncSession, address_hash: str, *, reason: str, at: datetime) -> bool:
@@ -164,8 +182,7 @@ async def suppress_hash(session: AsyncSession, address_hash: str, *, reason: str
 
 async def lift(session: AsyncSession, person: SubscriberId, *, source: Source, at: datetime) -> Outcome:
     """End a suppression. It brings back no consent: what was withdrawn stays withdrawn."""
-    head = await _lock(session, person)
-    standing = await standing_of(session, person)
+    standing = fold(await _events(session, person))
     address_hash = await session.scalar(sa.select(SubscriberRow.address_hash).where(SubscriberRow.id == person))
     lifted = await session.execute(
         sa.update(SuppressionRow)
@@ -175,7 +192,7 @@ async def lift(session: AsyncSession, person: SubscriberId, *, source: Source, a
     )
     if lifted.first() is None:
         return Nothing(standing, "the address was not suppressed")
-    return await _append(session, _event(Act.LIFT, person, (), source, at), head=head)
+    return await _append(session, _event(Act.LIFT, person, (), source, at))
 
 
 async def standing_of(session: AsyncSession, person: SubscriberId) -> Standing:
@@ -193,15 +210,14 @@ async def _join(
     at: datetime,
     purpose: Purpose,
 ) -> Outcome:
-    await _lock(session, person)
-    events = await events_of(session, person)
+    events = await _events(session, person)
     before = fold(events)
     event = _event(act, person, tuple(sorted(set(topics))), source, at, purpose=purpose)
     after = fold([*events, replace(event, seq=events[-1].seq + 1 if events else 1)])
     if dict(after.states) == dict(before.states):
         why = "an earlier opt-out stands" if _left(before, event) else "it was so already"
         return Nothing(before, why)
-    return await _append(session, event, standing=after)
+    return await _append(session, event)
 
 
 def _left(standing: Standing, event: Event) -> bool:
@@ -225,55 +241,118 @@ def _event(
     )  # fmt: skip
 
 
-async def _lock(session: AsyncSession, person: SubscriberId) -> LedgerHeadRow:
-    """Take the end of the chain. All verbs take it first, so that they queue up and never dead-lock."""
-    row = await session.get(LedgerHeadRow, 1, with_for_update=True, populate_existing=True)
+@asynccontextmanager
+async def together(session: AsyncSession, people: Iterable[SubscriberId]) -> AsyncIterator[None]:
+    """Read at once what these people ever did, and write at once, at the end, what the verbs within append.
+
+    The verbs see what the others within have done; only who reads the tables directly calls :func:`write_down` first.
+    """
+    book = await _book(session)
+    missing = [person for person in dict.fromkeys(people) if person not in book.events]
+    book.events |= await events_of_all(session, missing)
+    book.gathered = _Gathered()
+    yield
+    await write_down(session)
+    book.gathered = None
+
+
+async def write_down(session: AsyncSession) -> None:
+    """Write what was gathered :func:`together` so far."""
+    book = await _book(session)
+    if book.gathered is not None:
+        gathered, book.gathered = book.gathered, _Gathered()
+        await _write(session, book, gathered)
+
+
+async def append_events(session: AsyncSession, events: Iterable[Event]) -> list[Event]:
+    """Append events to the chain in their order and return them with their places; standings are the caller's work."""
+    events = list(events)
+    if not events:
+        return []
+    book = await _book(session)
+    gathered = book.gathered or _Gathered()
+    placed = [_place(book, gathered, event) for event in events]
+    if book.gathered is None:
+        await _write(session, book, gathered)
+    return placed
+
+
+async def _book(session: AsyncSession) -> _Book:
+    """Take the end of the chain. All verbs take it first, so that they queue up and never dead-lock.
+
+    It is kept for the rest of the transaction, whose lock keeps it true. A savepoint can be rolled back, and so
+    nothing is kept from within one.
+    """
+    known = session.info.pop("ledger", None)
+    if (
+        isinstance(known, _Book)
+        and known.transaction is session.sync_session.get_transaction()
+        and not session.in_nested_transaction()
+    ):
+        session.info["ledger"] = known
+        return known
+    head = sa.select(LedgerHeadRow.seq, LedgerHeadRow.hash).where(LedgerHeadRow.id == 1).with_for_update()
+    row = (await session.execute(head)).one_or_none()
     if row is None:
         await session.execute(insert(session, LedgerHeadRow).values(id=1, seq=0, hash=GENESIS).on_conflict_do_nothing())
-        row = await session.get(LedgerHeadRow, 1, with_for_update=True, populate_existing=True)
-    assert row is not None, person  # noqa: S101 - it was just put there
-    return row
+        row = (await session.execute(head)).one()
+    book = _Book(session.sync_session.get_transaction(), row.seq, row.hash)
+    if not session.in_nested_transaction():
+        session.info["ledger"] = book
+    return book
 
 
-async def _append(
-    session: AsyncSession, event: Event, *, standing: Standing | None = None, head: LedgerHeadRow | None = None
-) -> Done:
+async def _events(session: AsyncSession, person: SubscriberId) -> list[Event]:
+    """Return a person's events with the ledger held, so that no other writer can add one meanwhile."""
+    book = await _book(session)
+    if person not in book.events:
+        book.events[person] = await events_of(session, person)
+    return book.events[person]
+
+
+async def _append(session: AsyncSession, event: Event) -> Done:
     """Append one event, write the standing that it leads to, and tell the listeners after the commit."""
-    head = head or await _lock(session, event.subscriber)
-    (placed,) = await append_events(session, [event], head=head)
-    if standing is None:
-        standing = await standing_of(session, event.subscriber)
-    await write_standing(session, event.subscriber, standing)
+    (placed,) = await append_events(session, [event])
+    standing = fold(await _events(session, event.subscriber))
+    book = await _book(session)
+    if book.gathered is None:
+        await write_standings(session, {event.subscriber: standing})
+    else:
+        book.gathered.standings[event.subscriber] = standing
+    if placed.act in _ON_REACH:
+        await write_reach(session, event.subscriber, standing)
     if placed.act.is_withdrawal or placed.act is Act.PAUSE:
         after_commit(session, lambda: hearing.tell(placed))
     return Done(standing, placed.seq)
 
 
-async def append_events(
-    session: AsyncSession, events: Iterable[Event], *, head: LedgerHeadRow | None = None
-) -> list[Event]:
-    """Append events to the chain in their order and return them with their places; standings are the caller's work."""
-    events = list(events)
-    if not events:
-        return []
-    head = head or await _lock(session, events[0].subscriber)
-    rows, placed, wordings = [], [], {}
-    seq, chain = head.seq, head.hash
-    for event in events:
-        seq += 1
-        at_place = replace(event, seq=seq)
-        wording = wording_hash(event.wording)
-        if wording:
-            wordings[wording] = event.wording
-        chain = event_hash(chain, at_place, wording_sha256=wording)
-        placed.append(at_place)
-        rows.append(_row(at_place, wording, chain))
-    for sha256, text in wordings.items():
-        await session.execute(insert(session, WordingRow).values(sha256=sha256, text=text).on_conflict_do_nothing())
-    await session.execute(sa.insert(ConsentEventRow), rows)
-    head.seq, head.hash = seq, chain
-    await session.flush()
+def _place(book: _Book, gathered: _Gathered, event: Event) -> Event:
+    """Give an event its place at the end of the chain."""
+    placed = replace(event, seq=book.seq + 1)
+    wording = wording_hash(event.wording)
+    if wording:
+        gathered.wordings[wording] = event.wording
+    book.seq, book.hash = placed.seq, event_hash(book.hash, placed, wording_sha256=wording)
+    gathered.rows.append(_row(placed, wording, book.hash))
+    if event.subscriber in book.events:
+        book.events[event.subscriber].append(placed)
     return placed
+
+
+async def _write(session: AsyncSession, book: _Book, gathered: _Gathered) -> None:
+    """Write events, the new end of the chain, and the standings."""
+    if not gathered.rows:
+        return
+    for sha256, text in gathered.wordings.items():
+        await session.execute(insert(session, WordingRow).values(sha256=sha256, text=text).on_conflict_do_nothing())
+    await session.execute(insert(session, ConsentEventRow.__table__), gathered.rows)
+    await session.execute(
+        sa.update(LedgerHeadRow)
+        .where(LedgerHeadRow.id == 1)
+        .values(seq=book.seq, hash=book.hash)
+        .execution_options(synchronize_session=False)
+    )
+    await write_standings(session, gathered.standings)
 
 
 def _row(event: Event, wording: str, chain: str) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Reads of consent, and the published SELECT of those who may be mailed, which other rooms join."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,13 +59,20 @@ def may_be_mailed(*, now: datetime, require_age: bool) -> list[sa.ColumnElement[
 
 async def events_of(session: AsyncSession, person: SubscriberId) -> list[Event]:
     """Return all events of a person, in the order of the chain. Wordings stay in their own table."""
-    rows = await session.scalars(
-        sa.select(ConsentEventRow).where(ConsentEventRow.subscriber_id == person).order_by(ConsentEventRow.seq)
-    )
-    return [event_from(row) for row in rows]
+    return (await events_of_all(session, [person]))[person]
 
 
-def event_from(row: ConsentEventRow) -> Event:
+async def events_of_all(session: AsyncSession, people: Sequence[SubscriberId]) -> dict[SubscriberId, list[Event]]:
+    """Return all events of some people, by person; the few of one mail, or of one group of mails."""
+    found: dict[SubscriberId, list[Event]] = {person: [] for person in people}
+    if found:
+        events = sa.select(ConsentEventRow.__table__).where(ConsentEventRow.subscriber_id.in_(people))
+        for row in await session.execute(events.order_by(ConsentEventRow.seq)):
+            found[SubscriberId(row.subscriber_id)].append(event_from(row))
+    return found
+
+
+def event_from(row: ConsentEventRow | sa.Row[Any]) -> Event:
     """Return the value of a row of the ledger."""
     return Event(
         subscriber=SubscriberId(row.subscriber_id), act=Act(row.act), at=row.at, door=Door(row.door),
@@ -73,19 +81,25 @@ def event_from(row: ConsentEventRow) -> Event:
     )  # fmt: skip
 
 
-async def write_standing(session: AsyncSession, person: SubscriberId, standing: Standing) -> None:
-    """Keep the fold beside the events. Called by the ledger, in the transaction of the event."""
+async def write_standings(session: AsyncSession, standings: Mapping[SubscriberId, Standing]) -> None:
+    """Keep the folds beside the events. Called by the ledger, in the transaction of the events."""
     rows = [
         {"subscriber_id": person, "purpose": purpose.value, "topic": topic, "state": state.value}
+        for person, standing in standings.items()
         for (purpose, topic), state in standing.states.items()
     ]
     if rows:
-        statement = insert(session, StandingRow).values(rows)
+        statement = insert(session, StandingRow.__table__)
         await session.execute(
             statement.on_conflict_do_update(
                 index_elements=["purpose", "topic", "subscriber_id"], set_={"state": statement.excluded.state}
-            )
+            ),
+            rows,
         )
+
+
+async def write_reach(session: AsyncSession, person: SubscriberId, standing: Standing) -> None:
+    """Keep pause and guardian's consent with the person. Called by the ledger for the acts that change them."""
     await session.execute(
         sa.update(SubscriberRow)
         .where(SubscriberRow.id == person)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,6 +40,17 @@ async def load(session: AsyncSession, person: SubscriberId) -> Subscriber | None
     """Return a subscriber by number; an erased one has no address."""
     row = await session.get(SubscriberRow, person, populate_existing=True)
     return None if row is None else _subscriber(row)
+
+
+async def among(
+    session: AsyncSession, *, numbers: Iterable[SubscriberId], addresses: Iterable[EmailAddress]
+) -> tuple[Subscriber, ...]:
+    """Return, in one look, those who have one of these numbers or one of these addresses."""
+    wanted = sa.or_(
+        SubscriberRow.id.in_(sorted(set(numbers))),
+        SubscriberRow.address_key.in_(sorted({address.key for address in addresses})),
+    )
+    return tuple(_subscriber(row) for row in await session.execute(sa.select(SubscriberRow.__table__).where(wanted)))
 
 
 async def add(
@@ -84,7 +96,7 @@ def _row(profile: Profile, secrets: Secrets, at: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _subscriber(row: SubscriberRow) -> Subscriber:
+def _subscriber(row: SubscriberRow | sa.Row[Any]) -> Subscriber:
     return Subscriber(
         id=SubscriberId(row.id), address=try_address(row.address) if row.address else None, name=row.name,
         language=row.language, time_zone=row.time_zone, country=row.country, phone=row.phone,
