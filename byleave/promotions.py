@@ -28,6 +28,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 Id = Annotated[int, typer.Argument(help="The number of the campaign.")]
 
 
+WATCH_SECONDS = 0.5  # between two looks at a campaign that is being sent
+
+
 class NoSuchCampaign(Permanent):
     """There is no such campaign; 'byleave campaign list' shows all."""
 
@@ -117,10 +120,17 @@ async def _show(settings: Settings, number: int) -> dict[str, Any]:
 
 
 @app.command()
-def status(context: typer.Context, number: Id, *, as_json: AsJson = False) -> None:
+def status(
+    context: typer.Context,
+    number: Id,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the progress until the campaign is over.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show the numbers: snapshot = sent + failed + skipped + unknown + waiting, at any moment."""
     with console.plain_errors():
-        shown = asyncio.run(_status_alone(settings_of(context), number))
+        settings = settings_of(context)
+        shown = asyncio.run(_watched(settings, number) if watch else _status_alone(settings, number))
     if as_json:
         console.say_json(shown)
         return
@@ -129,6 +139,20 @@ def status(context: typer.Context, number: Id, *, as_json: AsJson = False) -> No
         f"campaign {shown['id']} is {shown['state']}: {shown['snapshot']} people = {shown['sent']} sent, "
         f"{shown['failed']} failed, {shown['unknown']} unknown, {shown['waiting']} waiting, skipped: {skipped}"
     )
+
+
+async def _watched(settings: Settings, number: int) -> dict[str, Any]:
+    """Return the numbers once nothing changes them any more, showing a bar meanwhile."""
+    async with open_ground(settings) as ground:
+        with console.progress(shown=True) as bar:
+            task = bar.add_task("sending", total=None)
+            while True:
+                counts = await _status(ground, number)
+                done = counts["snapshot"] - counts["waiting"]
+                bar.update(task, total=counts["snapshot"] or None, completed=done, description=counts["state"])
+                if counts["state"] in {"finished", "cancelled"}:
+                    return counts
+                await asyncio.sleep(WATCH_SECONDS)
 
 
 async def _status_alone(settings: Settings, number: int) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""The log holds one line an event, whatever strangers wrote."""
+
+import json
+
+import pytest
+
+from kit.log import configure_logging, logger
+
+
+def test_nobody_else_writes_our_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line ends, terminal escapes and direction marks come out escaped (attack A32)."""
+    configure_logging("info", "json")
+
+    logger("inbound.smtp").info("mail.decided", subject="hi\r\n2026 INFO fake\x1b]0;x\u2028\u202eend")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    event = json.loads(line)
+    assert event["event"] == "mail.decided"
+    assert event["room"] == "inbound.smtp"
+    assert event["subject"] == "hi\\u000d\\u000a2026 INFO fake\\u001b]0;x\\u2028\\u202eend"
+
+
+def test_less_important_events_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """The level is that of the settings."""
+    configure_logging("warning", "json")
+
+    logger("kit").info("beat.sent")
+    logger("kit").warning("beat.missed")
+
+    assert "beat.sent" not in (said := capsys.readouterr().err)
+    assert "beat.missed" in said
