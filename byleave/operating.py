@@ -40,12 +40,8 @@ def init(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 async def _init(settings: Settings) -> None:
     from byleave.letters import signer_of
-    from kit.jobs import Jobs
 
-    async with open_ground(settings, initialise=True) as ground:
-        jobs = Jobs(ground.database, settings.worker)
-        await jobs.prepare()
-        jobs.close()
+    async with open_ground(settings, initialise=True):
         signer_of(settings)
 
 

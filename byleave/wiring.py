@@ -16,6 +16,7 @@ from kit.clock import Clock, utc_now
 from kit.config import CHECKOUT, Settings
 from kit.db import Database
 from kit.errors import InvalidSettings
+from kit.jobs import Jobs
 from kit.secrets import Secrets, load_or_make_secrets
 
 
@@ -53,11 +54,20 @@ async def open_ground(settings: Settings, *, initialise: bool = False) -> AsyncI
     database = Database(settings.database_url, pool_size=settings.database.pool_size)
     ground = Ground(settings, secrets, database)
     try:
+        if made or initialise:
+            await _keep_jobs(ground)
         if made or initialise or await _topics_differ(ground):
             await keep_foundations(ground)
         yield ground
     finally:
         await database.close()
+
+
+async def _keep_jobs(ground: Ground) -> None:
+    """Make the job engine's tables: a campaign may be launched before the first ``byleave run``."""
+    jobs = Jobs(ground.database, ground.settings.worker)
+    await jobs.prepare()
+    jobs.close()
 
 
 async def keep_foundations(ground: Ground) -> None:
