@@ -115,6 +115,11 @@ class Installation:
             assert code == expect, f"{arguments} ended with {code}:\n{said}{err.read_text()}"
         return said
 
+    @property
+    def complaint(self) -> str:
+        """What the last command printed on standard error."""
+        return (self.folder / "command.err").read_text()
+
     def ask(self, *arguments: str | Path, expect: int = 0) -> Any:
         """Run one command with --json and return what it says."""
         return json.loads(self.byleave(*arguments, "--json", expect=expect))
