@@ -18,7 +18,7 @@ from kit.log import configure_logging
 #: command -> module that has it; only the one that is called is loaded, so that short commands are quick
 MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
-    "subscribers": "people", "campaign": "promotions", "keys": "operating",
+    "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
 }  # fmt: skip
 
 

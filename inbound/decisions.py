@@ -45,6 +45,17 @@ async def for_review(session: AsyncSession, *, most: int = 1000) -> tuple[Decisi
     return tuple(_value(row) for row in rows)
 
 
+async def reviewed(session: AsyncSession, number: int) -> bool:
+    """Take a decision off the list: somebody has looked at it. Returns whether it was on it."""
+    done = await session.execute(
+        sa.update(DecisionRow)
+        .where(DecisionRow.id == number, DecisionRow.review)
+        .values(review=False)
+        .returning(DecisionRow.id)
+    )
+    return done.first() is not None
+
+
 def _value(row: DecisionRow) -> Decision:
     return Decision(
         row.id, row.at, row.verdict, row.scope, row.confidence, tuple(row.reasons), tuple(row.counted),
