@@ -1,61 +1,60 @@
-"""Carries out what triage decided: one mail, one transaction with ledger, decision and answers.
+"""Decides mails that were read: one mail or a group in one transaction with ledger, decisions and answers.
 
 Store functions only: they take a session and never commit. What is kept of a mail is the decision with its reasons,
 never the letter and never an address; the bytes stay only where the mail waits to be decided, or to be handed on.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger
-from consent.ledger import Done, Outcome, Source
-from consent.model import Door, Proof, Subscriber, SubscriberId
+from consent.model import Proof, Subscriber, SubscriberId
 from consent.policy import all_topics
-from consent.rejoin import undo
-from consent.subscribers import find, load
+from consent.subscribers import among
 from inbound import triage as acts
 from inbound.answers import read_answer
 from inbound.authenticity import Verdict as Trust
 from inbound.authenticity import judge, spellings
-from inbound.loops import OwnNames, why_loop, why_no_answer
+from inbound.hand import Hand, House, Outgoing, answered_by
+from inbound.loops import why_loop, why_no_answer
 from inbound.model import Envelope, Reading, Verdict
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.traces import Trace, find_trace
 from inbound.triage import Action, Situation, triage
 from kit.addresses import EmailAddress
-from kit.db import insert
-from kit.secrets import Secrets
+from kit.db import insert, is_sqlite
 from mailer import outbox
 from mailer.outbox import Asked, Kind, Letter, kind_of
-from mailer.tables import MailingRow
+from mailer.tables import MailingRow, OutboxRow
 from mailer.tokens import Purpose, Tokens
+
+__all__ = ["Decided", "House", "Paper"]
 
 MOST_WORDS = 20  # of what is shown to staff as counted and ignored
 WORD_CHARACTERS = 80
 REASON_CHARACTERS = 300
-SUBSCRIBE_WORDING = "They asked by e-mail to receive these topics; to be confirmed from the mailed address."
-CONFIRM_WORDING = 'They answered "yes" to our letter that asks to confirm these topics.'
-UNDO_WORDING = 'They answered "undo" to our receipt of the opt-out.'
 ANSWERED_WITHIN = timedelta(days=30)  # an answer to a question of ours that comes later is read like any mail
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What is ours and does not change while we run; made in ``byleave.wiring``."""
+class Paper:
+    """A mail that was read and waits to be decided."""
 
-    secrets: Secrets
-    tokens: Tokens
-    own: OwnNames
-    customer_service: EmailAddress
-    answer_every: timedelta  # at most one service mail of a kind to an address in this time
-    policy_version: str
+    key: str
+    reading: Reading
+    envelope: Envelope
+    raw: bytes
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +75,28 @@ def is_database_trouble(error: BaseException) -> bool:
     )
 
 
-async def take_in(
-    session: AsyncSession, key: str, channel: str, *, at: datetime, raw: bytes | None = None, envelope: Any = None
-) -> int | None:
-    """Note that a mail came in; None where the same mail was taken before, by whatever channel.
+async def keep(
+    session: AsyncSession, key: str, channel: str, *, at: datetime, raw: bytes, envelope: Mapping[str, Any]
+) -> None:
+    """Keep a mail whole, to be decided later, unless the same mail was taken before, by whatever channel."""
+    statement = insert(session, InboundMailRow).values(
+        content_key=key, channel=channel, received_at=at, state="deferred", attempts=0, envelope=envelope, raw=raw
+    )
+    await session.execute(statement.on_conflict_do_nothing(index_elements=["content_key"]))
 
-    With ``raw`` it is kept as deferred; without, the caller decides it in the same transaction.
-    """
-    statement = (
-        insert(session, InboundMailRow)
-        .values(
-            content_key=key, channel=channel, received_at=at, state="decided" if raw is None else "deferred",
-            attempts=0, envelope=envelope or {}, raw=raw,
-        )
-        .on_conflict_do_nothing(index_elements=["content_key"])
-        .returning(InboundMailRow.id)
-    )  # fmt: skip
-    return (await session.execute(statement)).scalar()
+
+async def take_in(session: AsyncSession, papers: Sequence[Paper]) -> dict[int, Paper]:
+    """Note that mails came in and are decided in this transaction; return the new ones by number, in their order."""
+    first = {paper.key: paper for paper in reversed(papers)}  # of two that are the same the earlier one counts
+    statement = insert(session, InboundMailRow.__table__).on_conflict_do_nothing(index_elements=["content_key"])
+    rows: list[dict[str, Any]] = [
+        {"content_key": key, "channel": first[key].envelope.channel.value, "received_at": first[key].at,
+         "state": "decided", "attempts": 0, "envelope": {}, "raw": None}
+        for key in sorted(first)  # in one order everywhere, so that two processes don't wait for each other
+    ]  # fmt: skip
+    returned = await session.execute(statement.returning(InboundMailRow.id, InboundMailRow.content_key), rows)
+    numbers = {key: number for number, key in returned}
+    return {numbers[paper.key]: paper for paper in papers if paper.key in numbers and first[paper.key] is paper}
 
 
 async def deferred(session: AsyncSession, most: int) -> list[InboundMailRow]:
@@ -125,174 +129,150 @@ async def quarantine(session: AsyncSession, inbound_id: int, *, at: datetime, wh
         await session.flush()
 
 
-async def decide(
-    session: AsyncSession,
-    inbound_id: int,
-    reading: Reading,
-    envelope: Envelope,
-    *,
-    raw: bytes,
-    house: House,
-    at: datetime,
-) -> Decided:
-    """Find out whose mail it is, decide, act and write the decision down; all in the caller's transaction."""
-    trace = find_trace(reading, envelope, house.tokens)
-    owner = await load(session, SubscriberId(trace.token.subscriber_id)) if trace else None
-    sender, by_alias = await _sender(session, reading.mail.sender, owner)
-    mailing = await session.get(MailingRow, trace.token.mailing_id) if trace and trace.token.mailing_id else None
-    asked = await _asked(session, reading, trace, house.tokens, at)
-    trust = _trust(reading, trace, owner, sender)
-    situation = Situation(
-        owner=owner.id if owner else None,
-        sender=sender.id if sender else None,
-        sender_proof=Proof.ALIAS if by_alias else Proof.EXACT_ADDRESS,
-        to_token_address=bool(trace and trace.is_address),
-        refers_to_letter=trace is not None,
-        topic=mailing.topic if mailing else "",
-        all_topics=await _topics(session, reading),
-        asked=asked.kind.value if asked else "",
-        asked_details=asked.details if asked else {},
-        no_answer=why_no_answer(reading.mail, envelope, house.own),
-        loop=why_loop(reading.mail, house.own),
-    )
-    actions = triage(reading, situation, trust)
-    people = {person.id: person for person in (owner, sender) if person is not None}
-    hand = _Hand(session, reading, raw, house, at, people, mailing.id if mailing else None)
-    for action in actions:
-        await hand.act(action)
-    subject = owner or sender
-    session.add(
-        DecisionRow(
-            inbound_id=inbound_id, at=at, verdict=reading.verdict.value, scope=_scope(reading),
-            confidence=reading.confidence, language=reading.intent.language[:12] if reading.intent else "",
-            reasons=[_public(text, REASON_CHARACTERS) for text in (*reading.reasons, *trust.reasons, *hand.reasons)],
-            counted=_words(reading.intent.counted if reading.intent else ()),
-            ignored=_words(reading.intent.ignored if reading.intent else ()),
-            proof=trust.proof.value, subscriber_id=subject.id if subject else None,
-            mailing_id=mailing.id if mailing else None, actions=hand.done, review=hand.review,
-        )
-    )  # fmt: skip
-    await session.flush()
-    return Decided(inbound_id, tuple(hand.done), hand.queued)
+async def decide(session: AsyncSession, mails: Mapping[int, Paper], *, house: House) -> dict[int, Decided]:
+    """Find out whose mails these are, decide, act and write the decisions down; all in the caller's transaction.
+
+    Each mail is decided for itself, in the order given; together they only share the looks into the database and the
+    writes. An error in one is an error of all, and the caller decides each alone.
+    """
+    cases = await _cases(session, mails, house)
+    movers = {
+        action.person
+        for case in cases
+        for action in case.actions
+        if isinstance(action, acts.Withdraw | acts.RequestSubscribe | acts.Confirm | acts.Rejoin | acts.Suppress)
+    }
+    hands = []
+    async with ledger.together(session, movers) if movers else nullcontext():  # the ledger's lock before any other
+        outgoing = Outgoing(await _latest(session, cases, house))
+        for case in cases:
+            paper = case.paper
+            hand = Hand(
+                session, paper.reading, paper.raw, house, paper.at, case.people, case.mailing_id, outgoing
+            )  # fmt: skip
+            for action in case.actions:
+                await hand.act(action)
+            hands.append(hand)
+    if outgoing.letters:
+        await session.execute(insert(session, OutboxRow.__table__), [_letter_row(*one) for one in outgoing.letters])
+    rows = [_decision_row(case, hand) for case, hand in zip(cases, hands, strict=True)]
+    await session.execute(insert(session, DecisionRow.__table__), rows)
+    return {
+        case.number: Decided(case.number, tuple(hand.done), hand.queued)
+        for case, hand in zip(cases, hands, strict=True)
+    }
 
 
-@dataclass(slots=True)
-class _Hand:
-    """Carries out the actions on one mail, one after the other, and notes what was done."""
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One mail with all that is known about it, and what is to be done."""
 
-    session: AsyncSession
-    reading: Reading
-    raw: bytes
-    house: House
-    at: datetime
-    people: dict[SubscriberId, Subscriber]
+    number: int
+    paper: Paper
+    owner: Subscriber | None
+    sender: Subscriber | None
     mailing_id: int | None
-    done: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    review: bool = False
-    queued: bool = False
-    left: dict[str, Any] = field(default_factory=dict)  # for the receipt: the topics that ended, and the event
+    trust: Trust
+    actions: tuple[Action, ...]
 
-    async def act(self, action: Action) -> None:
-        """Carry out one action."""
-        match action:
-            case acts.Withdraw():
-                await self._withdraw(action)
-            case acts.Receipt():
-                person = self.people[action.person]
-                await self._write(Kind.RECEIPT, person, self.left, in_thread=action.to_sender)
-            case acts.RequestSubscribe():
-                source = self._source(Door.REPLY, action.proof, wording=SUBSCRIBE_WORDING)
-                outcome = await ledger.subscribe(self.session, action.person, action.topics, source=source, at=self.at)
-                self._note("subscribe pending", outcome, action.topics)
-                details = {"topics": list(action.topics), "scope": "topics"}
-                await self._write(Kind.CONFIRMATION, self.people[action.person], details, in_thread=True)
-            case acts.Confirm():
-                source = self._source(Door.REPLY, action.proof, wording=CONFIRM_WORDING)
-                outcome = await ledger.confirm(self.session, action.person, action.topics, source=source, at=self.at)
-                self._note("confirm", outcome, action.topics)
-            case acts.Rejoin():
-                source = self._source(Door.REPLY, action.proof, wording=UNDO_WORDING)
-                self._note("undo", await undo(
-                    self.session, action.person, action.event, source=source, at=self.at
-                ), ())  # fmt: skip
-            case acts.Suppress():
-                source = self._source(action.door, Proof.TOKEN)
-                self._note("suppress", await ledger.suppress(
-                    self.session, action.person, reason=action.reason, source=source, at=self.at
-                ), (action.reason,))  # fmt: skip
-            case acts.SoftBounce():
-                self.done.append(f"soft bounce {action.status}".strip())
-            case acts.AskCustomer():
-                details = {"topics": list(action.topics), "scope": "topics" if action.topics else "all"}
-                if not await self._write(Kind.QUESTION, self.people[action.person], details, in_thread=True):
-                    await self._hand_on()  # asked this week already: a person reads it
-            case acts.AskOwner():
-                details = {"topics": list(action.topics), "scope": "topics" if action.topics else "all"}
-                await self._write(Kind.ASK_OWNER, self.people[action.person], details, in_thread=False)
-            case acts.HandOn():
-                await self._hand_on()
-            case acts.ListForStaff():
-                self.review = True
-                self.reasons.append(action.why)
-                self.done.append("listed for staff")
-            case acts.Nothing():
-                self.reasons.append(action.why)
-                self.done.append("nothing")
-            case _:
-                assert_never(action)
+    @property
+    def people(self) -> dict[SubscriberId, Subscriber]:
+        return {person.id: person for person in (self.owner, self.sender) if person is not None}
 
-    async def _withdraw(self, action: acts.Withdraw) -> None:
-        source = self._source(action.door, action.proof)
-        if action.topics:
-            outcome = await ledger.withdraw(self.session, action.person, action.topics, source=source, at=self.at)
-        else:
-            outcome = await ledger.withdraw_all(self.session, action.person, source=source, at=self.at)
-        self._note("withdraw", outcome, action.topics or ("all",))
-        self.left = {
-            "topics": list(action.topics),
-            "scope": "topics" if action.topics else "all",
-            "event": outcome.seq if isinstance(outcome, Done) else 0,
-        }
 
-    async def _write(self, kind: Kind, person: Subscriber, details: dict[str, Any], *, in_thread: bool) -> bool:
-        """Queue a service mail to a person we know, in thread only with what they wrote themselves."""
-        if person.address is None:
-            return False
-        mail = self.reading.mail
-        if in_thread:
-            ids = [one for one in (*reversed(mail.in_reply_to[:20]), mail.message_id) if one]
-            details = {**details, "in_reply_to": mail.message_id, "references": ids}
-        language = person.language or (self.reading.intent.language if self.reading.intent else "")
-        letter = Letter(
-            kind, person.address, self.house.secrets.address_hash(person.address), person.id, self.mailing_id,
-            {**details, "language": language},
-        )  # fmt: skip
-        number = await outbox.enqueue(self.session, letter, at=self.at, once_in=self.house.answer_every)
-        self.done.append(kind.value if number else f"{kind.value} left out, they had one lately")
-        self.queued = self.queued or number is not None
-        return number is not None
+async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House) -> list[_Case]:
+    """Look up everything about some mails at once, and decide each."""
+    traces = {number: find_trace(one.reading, one.envelope, house.tokens) for number, one in mails.items()}
+    tokens = [trace.token for trace in traces.values() if trace is not None]
+    people = await among(
+        session,
+        numbers=(SubscriberId(token.subscriber_id) for token in tokens),
+        addresses=chain.from_iterable(_addresses(one.reading.mail.sender) for one in mails.values()),
+    )
+    by_number = {person.id: person for person in people}
+    by_key = {person.address.key: person for person in people if person.address is not None}
+    mailings = await _mailings(session, {token.mailing_id for token in tokens if token.mailing_id})
+    cases = []
+    for number, paper in mails.items():
+        reading, trace = paper.reading, traces[number]
+        owner = by_number.get(SubscriberId(trace.token.subscriber_id)) if trace else None
+        sender, by_alias = _sender(reading.mail.sender, by_key)
+        mailing_id = trace.token.mailing_id if trace and trace.token.mailing_id in mailings else None
+        asked = await _asked(session, reading, trace, house.tokens, paper.at)
+        trust = _trust(reading, trace, owner, sender)
+        situation = Situation(
+            owner=owner.id if owner else None,
+            sender=sender.id if sender else None,
+            sender_proof=Proof.ALIAS if by_alias else Proof.EXACT_ADDRESS,
+            to_token_address=bool(trace and trace.is_address),
+            refers_to_letter=trace is not None,
+            topic=mailings[mailing_id] if mailing_id else "",
+            all_topics=await _topics(session, reading),
+            asked=asked.kind.value if asked else "",
+            asked_details=asked.details if asked else {},
+            no_answer=why_no_answer(reading.mail, paper.envelope, house.own),
+            loop=why_loop(reading.mail, house.own),
+        )
+        cases.append(_Case(number, paper, owner, sender, mailing_id, trust, triage(reading, situation, trust)))
+    return cases
 
-    async def _hand_on(self) -> None:
-        service = self.house.customer_service
-        letter = Letter(Kind.HAND_ON, service, self.house.secrets.address_hash(service), raw=self.raw)
-        await outbox.enqueue(self.session, letter, at=self.at, once_in=None)
-        self.queued = True
-        self.done.append("handed on")
 
-    def _source(self, door: Door, proof: Proof, wording: str = "") -> Source:
-        evidence = {"channel": "e-mail"}
-        if self.mailing_id is not None:
-            evidence["mailing"] = str(self.mailing_id)
-        return Source(door, proof, evidence, wording, self.house.policy_version if wording else "")
+def _addresses(sender: EmailAddress | None) -> tuple[EmailAddress, ...]:
+    return () if sender is None else (sender, *spellings(sender))
 
-    def _note(self, verb: str, outcome: Outcome, what: Iterable[str]) -> None:
-        name = f"{verb} {', '.join(what)}".strip()
-        if isinstance(outcome, Done):
-            self.done.append(name)
-        else:
-            self.done.append(f"{name}: changed nothing")
-            self.reasons.append(outcome.why)
+
+async def _mailings(session: AsyncSession, numbers: AbstractSet[int]) -> dict[int, str]:
+    """Return the topics of the mailings that there are."""
+    if not numbers:
+        return {}
+    found = await session.execute(sa.select(MailingRow.id, MailingRow.topic).where(MailingRow.id.in_(sorted(numbers))))
+    return {number: topic for number, topic in found}  # noqa: C416 - a row is no pair to mypy
+
+
+async def _latest(session: AsyncSession, cases: Sequence[_Case], house: House) -> dict[tuple[str, str], datetime]:
+    """Return when the letters that may be called for went to the same addresses last."""
+    wanted = {
+        (house.secrets.address_hash(person.address), kind.value)
+        for case in cases
+        for number, kind in filter(None, map(answered_by, case.actions))
+        if (person := case.people[number]).address is not None
+    }
+    if not wanted:
+        return {}
+    hashes = sorted({address_hash for address_hash, _ in wanted})
+    if not is_sqlite(session):  # two transactions that don't see each other yet would both queue one
+        locks = sa.text("SELECT pg_advisory_xact_lock(place) FROM unnest(CAST(:places AS bigint[])) AS place")
+        await session.execute(locks, {"places": [int(address_hash[:15], 16) for address_hash in hashes]})
+    rows = await session.execute(
+        sa.select(OutboxRow.address_hash, OutboxRow.kind, sa.func.max(OutboxRow.created_at))
+        .where(OutboxRow.address_hash.in_(hashes), OutboxRow.kind.in_(sorted({kind for _, kind in wanted})))
+        .where(OutboxRow.created_at > min(case.paper.at for case in cases) - house.answer_every)
+        .group_by(OutboxRow.address_hash, OutboxRow.kind)
+    )
+    return {(address_hash, kind): created_at for address_hash, kind, created_at in rows}
+
+
+def _letter_row(letter: Letter, at: datetime) -> dict[str, Any]:
+    return {
+        "kind": letter.kind.value, "address": str(letter.address), "address_hash": letter.address_hash,
+        "subscriber_id": letter.subscriber_id, "mailing_id": letter.mailing_id, "details": dict(letter.details),
+        "raw": letter.raw, "created_at": at, "next_at": at,
+    }  # fmt: skip
+
+
+def _decision_row(case: _Case, hand: Hand) -> dict[str, Any]:
+    reading, subject = case.paper.reading, case.owner or case.sender
+    return {
+        "inbound_id": case.number, "at": case.paper.at, "verdict": reading.verdict.value, "scope": _scope(reading),
+        "confidence": reading.confidence, "language": reading.intent.language[:12] if reading.intent else "",
+        "reasons": [
+            _public(text, REASON_CHARACTERS) for text in (*reading.reasons, *case.trust.reasons, *hand.reasons)
+        ],
+        "counted": _words(reading.intent.counted if reading.intent else ()),
+        "ignored": _words(reading.intent.ignored if reading.intent else ()),
+        "proof": case.trust.proof.value, "subscriber_id": subject.id if subject else None,
+        "mailing_id": case.mailing_id, "actions": hand.done, "review": hand.review,
+    }  # fmt: skip
 
 
 async def _topics(session: AsyncSession, reading: Reading) -> tuple[str, ...]:
@@ -302,21 +282,11 @@ async def _topics(session: AsyncSession, reading: Reading) -> tuple[str, ...]:
     return tuple(topic.key for topic in await all_topics(session))
 
 
-async def _sender(
-    session: AsyncSession, address: EmailAddress | None, owner: Subscriber | None
-) -> tuple[Subscriber | None, bool]:
+def _sender(address: EmailAddress | None, known: Mapping[str, Subscriber]) -> tuple[Subscriber | None, bool]:
     """Return whom we mail at the sender's address, or else at another spelling of it (then with True)."""
-    if address is None:
-        return None, False
-    if owner is not None and owner.address is not None and owner.address.key == address.key:
-        return owner, False
-    found = await find(session, address)
-    if found is not None:
-        return found, False
-    for spelling in spellings(address):
-        found = await find(session, spelling)
-        if found is not None:
-            return found, True
+    for place, spelling in enumerate(_addresses(address)):
+        if spelling.key in known:
+            return known[spelling.key], place > 0
     return None, False
 
 

@@ -6,7 +6,7 @@ again; a mail is never refused for good because we failed, and never accepted an
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from inbound import dispatch
 from inbound.content import content_key
-from inbound.dispatch import Decided, House
+from inbound.desk import Desk
+from inbound.dispatch import Decided, House, Paper
 from inbound.model import Channel, Envelope, Reading
 from inbound.world import World
 from kit.clock import Clock, utc_now
@@ -94,6 +95,7 @@ class Intake:
         self._readers = asyncio.Semaphore(READERS)
         self._threads = ThreadPoolExecutor(READERS + STUCK_READERS, thread_name_prefix="reader")
         self._stuck = 0
+        self._desk = Desk(self._commit, seconds=COMMIT_SECONDS)
         self._open: set[asyncio.Task[Taken]] = set()
 
     async def take(self, raw: bytes, envelope: Envelope, at: datetime) -> Taken:
@@ -147,8 +149,7 @@ class Intake:
         key = content_key(raw, at=at)
         try:
             reading = await self._reading(raw, envelope)
-            async with asyncio.timeout(COMMIT_SECONDS):
-                decided = await self._decide(key, reading, envelope, raw, at)
+            decided = await self._desk.bring(Paper(key, reading, envelope, raw, at))
         except Exception as error:  # noqa: BLE001 - whatever failed, the mail is kept or asked for again
             if dispatch.is_database_trouble(error) and not isinstance(error, ReadingTooLong):
                 log.warning("mail.put_off", why=type(error).__name__)
@@ -187,19 +188,20 @@ class Intake:
         if not future.cancelled():
             future.exception()  # the mail is deferred already; nobody else wants to know
 
-    async def _decide(self, key: str, reading: Reading, envelope: Envelope, raw: bytes, at: datetime) -> Decided | None:
+    async def _commit(self, papers: Sequence[Paper]) -> list[Decided | None]:
+        """Decide mails in one transaction; None for those that were taken before."""
         async with self._database.transaction() as session:
-            number = await dispatch.take_in(session, key, envelope.channel.value, at=at)
-            if number is None:
-                return None
-            return await dispatch.decide(session, number, reading, envelope, raw=raw, house=self._house, at=at)
+            taken = await dispatch.take_in(session, papers)
+            decided = await dispatch.decide(session, taken, house=self._house) if taken else {}
+        numbers = {id(paper): number for number, paper in taken.items()}
+        return [decided[numbers[id(paper)]] if id(paper) in numbers else None for paper in papers]
 
     async def _keep(self, key: str, raw: bytes, envelope: Envelope, at: datetime) -> Taken:
         """Store the bytes, to be decided later; or ask the sender's server to come again."""
         try:
             async with asyncio.timeout(COMMIT_SECONDS), self._database.transaction() as session:
                 stored = _envelope_out(envelope)
-                await dispatch.take_in(session, key, envelope.channel.value, at=at, raw=raw, envelope=stored)
+                await dispatch.keep(session, key, envelope.channel.value, at=at, raw=raw, envelope=stored)
         except Exception as error:  # noqa: BLE001 - promise 7: our own trouble is a temporary answer
             log.warning("mail.put_off", why=type(error).__name__)
             return LATER
@@ -212,9 +214,8 @@ class Intake:
             async with self._database.transaction() as session:
                 if not await dispatch.end_attempt(session, number):
                     return 0
-                decided = await dispatch.decide(
-                    session, number, reading, envelope, raw=raw, house=self._house, at=self._clock()
-                )
+                paper = Paper("", reading, envelope, raw, self._clock())
+                decided = (await dispatch.decide(session, {number: paper}, house=self._house))[number]
         except Exception as error:  # noqa: BLE001 - one mail that can't be decided holds up no other
             log.warning("mail.attempt_failed", inbound_id=number, attempt=attempt, why=type(error).__name__)
             return 0

@@ -1,0 +1,90 @@
+"""The desk at which mails that were read are decided in groups, so that many share one commit to disk.
+
+Whoever comes first and finds nobody at work decides for all that wait, itself alone if it is alone: nobody waits for
+a group to fill. A group that fails is taken apart and each mail decided alone, so that one mail that can't be decided
+harms no other. It opens no transaction itself; the caller's ``decide`` does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from inbound.dispatch import Decided, Paper
+from kit.log import logger
+
+MOST_TOGETHER = 32  # mails in one transaction; bounds how long other writers wait, and what a poisonous mail costs
+
+log = logger("inbound.desk")
+
+
+class _Waiting:
+    """A mail at the desk, and the answer for who brought it."""
+
+    def __init__(self, paper: Paper) -> None:
+        self.paper = paper
+        self.answer: asyncio.Future[Decided | None] = asyncio.get_running_loop().create_future()
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Desk:
+    """Decides what is brought, the oldest first, one group at a time."""
+
+    def __init__(
+        self, decide: Callable[[Sequence[Paper]], Awaitable[Sequence[Decided | None]]], *, seconds: float
+    ) -> None:
+        """Take what decides a group in one transaction of its own, and how long that may take."""
+        self._decide = decide
+        self._seconds = seconds
+        self._queue: list[_Waiting] = []
+        self._turn = asyncio.Lock()
+
+    async def bring(self, paper: Paper) -> Decided | None:
+        """Return what became of a mail once that is on disk; None where it was known. Raises what its own case raises.
+
+        Raises ``TimeoutError`` where nobody came to it in time; it may be decided all the same, and is known then.
+        """
+        waiting = _Waiting(paper)
+        self._queue.append(waiting)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._turn.acquire()
+        except BaseException:
+            waiting.answer.cancel()  # who is in a group already may still be decided; nobody asks any more
+            if waiting in self._queue:
+                self._queue.remove(waiting)
+            raise
+        try:
+            while not waiting.answer.done():
+                group, self._queue = self._queue[:MOST_TOGETHER], self._queue[MOST_TOGETHER:]
+                await self._answer(group)
+        finally:
+            self._turn.release()
+        return waiting.answer.result()
+
+    async def _answer(self, group: Sequence[_Waiting]) -> None:
+        """Give each of a group its answer, whatever happens."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._together(group)
+        except Exception as error:  # noqa: BLE001 - it goes to those who wait
+            for waiting in group:
+                waiting.fail(error)
+        finally:
+            for waiting in group:  # only a cancelled desk leaves somebody without
+                waiting.fail(TimeoutError())
+
+    async def _together(self, group: Sequence[_Waiting]) -> None:
+        try:
+            answers = await self._decide([waiting.paper for waiting in group])
+        except Exception as error:
+            if len(group) == 1:
+                raise
+            log.warning("group.split", mails=len(group), why=type(error).__name__)
+            for waiting in group:
+                await self._answer([waiting])
+            return
+        for waiting, answer in zip(group, answers, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
