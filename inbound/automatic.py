@@ -29,6 +29,7 @@ from inbound.automatic_subjects import (
     any_phrase,
 )
 from inbound.model import InboundMail
+from inbound.phrases import Names
 
 TYPED_CHARACTERS = 4_000  # machines say what they are in the first lines
 
@@ -162,6 +163,8 @@ def _declares_itself(words: str) -> bool:
     """Whether a text says of itself that a machine sent it; that somebody gets automatic mail is not enough."""
     if DO_NOT_ANSWER.search(words):
         return True
+    if not MACHINE.search(words):  # then no sentence of it names one
+        return False
     for found in _SENTENCE.finditer(words):
         sentence = found[0].strip()
         if len(sentence) > 300 or sentence.endswith(("?", "？", "؟")) or not MACHINE.search(sentence):
@@ -181,7 +184,7 @@ def _mark_of(subject: str) -> str:
     """Return the mark of an answering program: at the start of a subject, or set off at its end."""
     if start := _starts_with(subject, NAMES) or _starts_with(subject, AWAY):
         return start
-    for name in NAMES:
+    for name in NAMES.within(subject):
         at = subject.find(name)
         if at > 0 and subject[:at].rstrip()[-1:] in "(-–—[|:/【（" and not subject[at + len(name) :].strip(" )]】）.!"):
             return name
@@ -190,16 +193,15 @@ def _mark_of(subject: str) -> str:
     return ""
 
 
-def _starts_with(subject: str, phrases: tuple[str, ...]) -> str:
+def _starts_with(subject: str, phrases: Names) -> str:
     """Return the phrase that a subject starts with, as a word of its own: followed by nothing or by punctuation."""
-    for phrase in phrases:
-        if subject.startswith(phrase):
-            rest = subject[len(phrase) :].lstrip()
-            wordy = phrase in _ONLY_WITH_COLON
-            if rest.startswith((":", "：")) or (
-                not wordy and (not rest or not rest[0].isalnum() or len(phrase) > 7 or phrase[0] > "\u0e00")
-            ):
-                return phrase
+    for phrase in phrases.starting(subject):
+        rest = subject[len(phrase) :].lstrip()
+        wordy = phrase in _ONLY_WITH_COLON
+        if rest.startswith((":", "：")) or (
+            not wordy and (not rest or not rest[0].isalnum() or len(phrase) > 7 or phrase[0] > "\u0e00")
+        ):
+            return phrase
     return ""
 
 

@@ -4,20 +4,20 @@ One phrase a line, in lower case. ``NAMES`` say "automatic reply" wherever a pro
 count only at the start of one. The body phrases are patterns, and count by the rules of the module that reads them.
 """
 
-import re
+from inbound.phrases import Names, Phrases
 
 # ruff: noqa: E501 - phrases of one language belong on one line
 
 
-def phrases(lines: str) -> tuple[str, ...]:
+def phrases(lines: str) -> Names:
     """Return the phrases of a block of text, one a line, a "|" between several on a line; the longest first."""
     found = {phrase.strip().casefold() for line in lines.strip().split("\n") for phrase in line.split("|")}
-    return tuple(sorted(found - {""}, key=lambda phrase: (-len(phrase), phrase)))
+    return Names(sorted(found - {""}, key=lambda phrase: (-len(phrase), phrase)))
 
 
-def any_phrase(lines: str) -> re.Pattern[str]:
-    """Compile patterns, one a line, into one that matches any of them, in any case."""
-    return re.compile("|".join(line.strip() for line in lines.strip().split("\n")), re.IGNORECASE)
+def any_phrase(lines: str) -> Phrases:
+    """Take patterns, one a line, as one that matches where any of them does, in any case."""
+    return Phrases(line.strip() for line in lines.strip().split("\n"))
 
 
 #: "Automatic reply" and its kin.
