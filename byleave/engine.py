@@ -47,7 +47,6 @@ from web.pages import Pages
 from web.site import site
 
 PARTS = ("listener", "imap", "worker", "web")
-DEFERRED_LOOK_SECONDS = 2.0
 
 log = logger("byleave.engine")
 
@@ -194,7 +193,7 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
             found.append(Named("lmtp", engine.lmtp))
     if "imap" in only and inbound.imap.enabled:
         found.append(Named("imap", Mailbox(inbound.imap, inbound, database=ground.database, take=intake.take)))
-    found.append(Named("deferred mail", Deferred(intake)))
+    found.append(Named("deferred mail", intake))
     return found
 
 
@@ -220,20 +219,6 @@ def _house(ground: Ground, press: Press) -> InboundHouse:
         answer_every=timedelta(days=settings.consent.receipt_every_days),
         policy_version=settings.consent.default_policy_version,
     )  # fmt: skip
-
-
-@dataclass
-class Deferred:
-    """Takes up mails that were put off."""
-
-    intake: Intake
-
-    async def run(self) -> None:
-        """Look again and again until cancelled."""
-        while True:
-            ended = await self.intake.take_up_deferred()
-            if not ended:
-                await asyncio.sleep(DEFERRED_LOOK_SECONDS)
 
 
 # -- the pages --------------------------------------------------------------------------------------------------------
