@@ -17,7 +17,9 @@ import typer.main
 from byleave.cli import build
 from campaigns import store
 from consent.tables import TopicRow
-from inbound.world import world_from_toml
+from inbound.model import Verdict
+from inbound.reading import read
+from inbound.world import World, world_from_toml
 from kit.config import EXAMPLE_TOPICS, Section, Settings
 from kit.db import Database
 from tests.database import NOW
@@ -275,6 +277,18 @@ async def test_sql_in_the_docs_runs(snippet: str, database: Database) -> None:
     async with database.reading() as session:
         for statement in filter(str.strip, snippet.split(";")):
             await session.execute(sa.text(statement))
+
+
+def test_the_reply_in_the_readme_takes_ada_off() -> None:
+    """What the reader is told to send is understood as the page says."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    printed = re.search(r"printf '%s\\r\\n' (.*?) \|", text, re.DOTALL)
+    assert printed is not None
+    lines = re.findall(r"'([^']*)'", printed[1])
+
+    reading = read("\r\n".join([*lines, ""]).encode(), world=World())
+
+    assert (reading.verdict, reading.scope) == (Verdict.UNSUBSCRIBE, "all")
 
 
 def test_every_dependency_has_its_line() -> None:
