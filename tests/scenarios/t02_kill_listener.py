@@ -41,13 +41,13 @@ class Told:
             self.changed.notify_all()
 
 
-async def test_no_acknowledged_opt_out_is_lost_when_the_listener_is_killed(tmp_path: Path) -> None:
+async def test_no_acknowledged_opt_out_is_lost_when_the_listener_is_killed(tmp_path: Path, database_url: str) -> None:
     """Promise 1: a 250 that was read means that the opt-out is on disk. What was not answered may be there."""
     people = [f"leaver{number:05}@inbox.test" for number in range(ROUNDS * AT_ONCE * EACH)]
     rng = random.Random(os.environ.get("BYLEAVE_KILL_SEED"))
     acknowledged: list[str] = []
     unanswered: list[str] = []
-    with installed(tmp_path / "here") as here:
+    with installed(tmp_path / "here", {"DATABASE__URL": database_url}) as here:
         here.import_people([*people, "stays@inbox.test"])
         listener = here.run("listener")
         for number in range(ROUNDS):

@@ -6,6 +6,7 @@ BYLEAVE_KILL_PEOPLE; figures go to standard output.
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -23,17 +24,19 @@ from tests.scenarios.installation import CAMPAIGN_SECONDS, installed, total
 pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("BYLEAVE_KILL_ROUNDS") or (6 if os.environ.get("CI") else 3))
-PEOPLE = int(os.environ.get("BYLEAVE_KILL_PEOPLE") or 2000)
+PEOPLE = int(os.environ.get("BYLEAVE_KILL_PEOPLE") or (2000 if os.environ.get("CI") else 1000))
 SLICE = 50
 JOBS = 4
 SETTINGS = {"MAILER__SLICE_SIZE": str(SLICE), "MAILER__CHUNK_SIZE": "250", "WORKER__JOBS_AT_ONCE": str(JOBS)}
 
 
-async def test_nobody_gets_a_letter_twice_when_the_worker_is_killed(tmp_path: Path) -> None:
+async def test_nobody_gets_a_letter_twice_when_the_worker_is_killed(tmp_path: Path, database_url: str) -> None:
     """Promises 3 and 4: at most once, exact sums, and what is unknown is not more than what was in flight."""
     rng = random.Random(os.environ.get("BYLEAVE_KILL_SEED"))
     found: list[dict[str, Any]] = []
-    with RecordingRelay() as relay, installed(tmp_path / "here", SETTINGS | {"MAILER__RELAYS": relay.url}) as here:
+    with RecordingRelay() as relay, contextlib.ExitStack() as stack:
+        settings = SETTINGS | {"MAILER__RELAYS": relay.url, "DATABASE__URL": database_url}
+        here = stack.enter_context(installed(tmp_path / "here", settings))
         here.import_people(f"reader{number:05}@inbox.test" for number in range(PEOPLE))
         worker = here.run("worker")
         async with here.database() as database:

@@ -91,9 +91,11 @@ class Doors:
             await ledger.withdraw(session, person.id, ["deals"], source=BY_STAFF, at=datetime.now(UTC))
 
 
-async def test_who_leaves_while_a_campaign_runs_gets_nothing_more(tmp_path: Path) -> None:
+async def test_who_leaves_while_a_campaign_runs_gets_nothing_more(tmp_path: Path, database_url: str) -> None:
     """Promise 2: no MAIL FROM for a person starts after the 250, the 200 or the commit."""
-    with RecordingRelay() as relay, installed(tmp_path / "here", {"MAILER__RELAYS": relay.url}) as here:
+    with RecordingRelay() as relay, contextlib.ExitStack() as stack:
+        settings = {"MAILER__RELAYS": relay.url, "DATABASE__URL": database_url}
+        here = stack.enter_context(installed(tmp_path / "here", settings))
         here.import_people(f"reader{number:05}@inbox.test" for number in range(PEOPLE))
         running = here.run()
         async with here.database() as database:

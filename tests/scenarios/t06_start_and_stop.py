@@ -18,9 +18,9 @@ pytestmark = pytest.mark.slow
 PEOPLE = 1000
 
 
-async def test_a_stop_in_the_middle_of_a_campaign_leaves_nothing_unknown(tmp_path: Path) -> None:
+async def test_a_stop_in_the_middle_of_a_campaign_leaves_nothing_unknown(tmp_path: Path, database_url: str) -> None:
     """SIGTERM lets what is on its way come to its end; the next start sends the rest, to each person once."""
-    settings = {"MAILER__SLICE_SIZE": "50", "MAILER__CHUNK_SIZE": "250"}
+    settings = {"MAILER__SLICE_SIZE": "50", "MAILER__CHUNK_SIZE": "250", "DATABASE__URL": database_url}
     with RecordingRelay(pause=0.01) as relay:
         with installed(tmp_path / "here", settings | {"MAILER__RELAYS": relay.url}) as here:
             here.import_people(f"reader{number:05}@inbox.test" for number in range(PEOPLE))

@@ -1,0 +1,21 @@
+"""What the scenarios share: an empty database of the kind that the run asks for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.database import KIND
+from tests.database import _postgres as postgres_server
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database: SQLite, or PostgreSQL where BYLEAVE_TEST_DATABASE says so."""
+    if KIND != "postgresql":
+        yield f"sqlite+aiosqlite:///{tmp_path}/byleave.db"
+        return
+    server = postgres_server()
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
