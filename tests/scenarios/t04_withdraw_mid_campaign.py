@@ -117,7 +117,7 @@ async def test_who_leaves_while_a_campaign_runs_gets_nothing_more(tmp_path: Path
         f"{sorted((one.door, round(lag * 1000, 1)) for one, lag in late.items())} (door, ms)"
     )
     assert Counter(one.door for one in stopped).keys() == {"by_reply", "by_one_click", "by_the_ledger"}
-    assert len(late) <= len(left) // 10, late
+    assert len(late) <= len(left) // 5, late
     assert all(lag < ON_THE_WIRE_SECONDS for lag in late.values()), late
     assert total(counts) == counts["snapshot"] == PEOPLE
     assert counts["unknown"] == counts["waiting"] == counts["failed"] == 0
@@ -146,7 +146,7 @@ async def _leave_by(
     rng: random.Random,
 ) -> None:
     """Let one after the other leave by one door: half of them next in line, half anywhere."""
-    while len(relay.record.begun) < PEOPLE * 0.95:
+    while len(relay.record.begun) + len(asked) < PEOPLE * 0.95:
         last = int(relay.record.taken[-1].rcpt_to[6:11])
         place = last + rng.randrange(1, 120) if rng.random() < 0.5 else rng.randrange(PEOPLE)
         address = f"reader{place:05}@inbox.test"
