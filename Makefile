@@ -71,7 +71,7 @@ format: setup
 	$(VENV)/bin/ruff check --fix .
 
 bench: setup
-	@found=$$(ls bench/*.py 2>/dev/null | grep -v __init__ || true); \
+	@found=$$(ls bench/*.py 2>/dev/null | grep -v -e __init__ -e train || true); \
 	if [ -z "$$found" ]; then echo "no measurements yet"; exit 0; fi; \
 	for file in $$found; do \
 	  name=$$(basename "$$file" .py); \

@@ -247,6 +247,7 @@ class WebServer:
         """Serve until cancelled; open requests are finished."""
         config = uvicorn.Config(
             self._app, host=self._settings.host, port=self.port, log_config=None, access_log=False, server_header=False,
+            log_level="critical",
             ssl_certfile=self._settings.tls_certificate or None, ssl_keyfile=self._settings.tls_key or None,
             lifespan="off", timeout_keep_alive=5, limit_concurrency=1000, proxy_headers=False,
         )  # fmt: skip

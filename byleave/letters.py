@@ -112,6 +112,15 @@ def recipient_of(clearance: Clearance) -> Recipient:
     )
 
 
+async def check(ground: Ground, session: Session, mailing_id: int) -> None:
+    """Raise where a campaign can't be composed: now, not at three in the morning."""
+    mailing = await mailings.load(session, mailing_id)
+    topics = {topic.key: topic.name for topic in await policy.all_topics(session)}
+    if mailing is None:
+        raise NoSuchMailing
+    Press.of(ground).compiled(mailing, topics[mailing.topic]).words(EXAMPLE)
+
+
 async def preview_of(ground: Ground, mailing_id: int, address: EmailAddress | None) -> dict[str, Any]:
     """Return subject, text and HTML of a campaign as a person would get it. The links in it work; nothing is sent."""
     recipient = await _seen_as(ground, address)

@@ -83,6 +83,7 @@ def dns(
     context: typer.Context,
     *,
     spf: Annotated[str, typer.Option(help="The SPF mechanisms that name your relays.")] = "mx",
+    selector: Annotated[str, typer.Option(help="The base of the selectors; that of the settings by default.")] = "",
     host: Annotated[str, typer.Option(help="The host that takes mail for the reply and bounce domains.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +93,7 @@ def dns(
     settings = settings_of(context)
     mailer = settings.mailer
     with console.plain_errors():
-        keys = load_keys(keys_folder(settings), mailer.dkim_selector, mailer.dkim_domain)
+        keys = load_keys(keys_folder(settings), selector or mailer.dkim_selector, mailer.dkim_domain)
         records = dns_records(
             keys, from_domain=mailer.from_address.rpartition("@")[2], reply_domain=mailer.reply_domain,
             bounce_domain=mailer.bounce_domain, mail_host=host or f"mx.{mailer.dkim_domain}", spf=spf,

@@ -12,6 +12,7 @@ from byleave.context import settings_of
 from byleave.wiring import Ground, open_ground
 from consent import subscribers as store
 from consent.age import age_band
+from consent.cards import carries_card_number
 from consent.enrol import BATCH, Enrolled, enrol
 from consent.imports import Line, read_lines
 from consent.ledger import Done, Source, subscribe
@@ -116,9 +117,11 @@ def _tell(report: dict[str, Any], *, dry_run: bool) -> None:
     hidden = len(report["refused"]) - MOST_REFUSALS_SHOWN
     if hidden > 0:
         console.err.print(f"… and {hidden} more; --json lists them all")
-    verb = "would be imported" if dry_run else "imported"
+    if dry_run:
+        console.out.print(f"{report['good']} people would be imported, {len(report['refused'])} lines refused")
+        return
     console.out.print(
-        f"{report['good']} people {verb} ({report['added']} new, {report['granted']} with something newly agreed), "
+        f"{report['good']} people imported ({report['added']} new, {report['granted']} with something newly agreed), "
         f"{report['left_before']} of them had left before and stay out, {len(report['refused'])} lines refused"
     )
     if report["age_unknown"]:
@@ -144,6 +147,8 @@ def add(
 ) -> None:
     """Add one person: granted on the evidence of --source, else pending until they confirm."""
     with console.plain_errors():
+        if carries_card_number(f"{email}\n{name}\n{source}"):
+            console.fail("this carries what looks like a card number; card data is never taken (P14)")
         band = age_band(None, stated_over_13=over_13, today=datetime.now(UTC).date())
         profile = Profile(parse_address(email), name=name[:200], language=language[:35], age_band=band)
         shown = asyncio.run(_add(settings_of(context), profile, topic, source.strip()))

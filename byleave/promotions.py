@@ -11,7 +11,7 @@ import typer
 
 from byleave import console
 from byleave.context import settings_of
-from byleave.letters import preview_of, send_test
+from byleave.letters import check, preview_of, send_test
 from byleave.wiring import Ground, open_ground
 from campaigns import store
 from campaigns.model import Changed, Missing, NotPossible, Outcome, Unchanged
@@ -63,9 +63,7 @@ def _content(file: Path) -> dict[str, Any]:
 async def _new(ground: Ground, jobs: Jobs, content: dict[str, Any], *, launch: bool) -> dict[str, Any]:
     async with ground.database.transaction() as session:
         number = await store.new(session, content, now=datetime.now(UTC))
-    await preview_of(
-        ground, number, None
-    )  # a campaign that can't be composed is refused now, not at three in the morning
+        await check(ground, session, number)
     if launch:
         await _launch(ground, jobs, number)
     return await _status(ground, number)

@@ -82,6 +82,8 @@ async def _keep_running(named: Named) -> None:
         try:
             await named.service.run()
             log.error("service.ended", service=named.name)
+        except OSError as error:
+            log.error("service.failed", service=named.name, why=str(error), again_in=delay)  # noqa: TRY400 - says it all
         except Exception:
             log.exception("service.failed", service=named.name, again_in=delay)
         if loop.time() - started > STEADY_SECONDS:

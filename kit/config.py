@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from kit.addresses import domain_to_ascii, parse_address
 from kit.errors import InvalidAddress, InvalidSettings
@@ -63,7 +63,7 @@ class Company(Section):
     postal_address: str = "1 Main Street, Springfield"
     """Where the company can be reached by post, on one line; it stands behind the name, for the law wants it so."""
     website: str = "https://www.proengineer.example"
-    """The company's own pages. Links elsewhere are listed before a campaign is sent."""
+    """The company's own pages."""
     policy_url: str = "https://www.proengineer.example/privacy"
     """The privacy policy that each mail and page links to (P7)."""
     customer_service: AddressText = "service@proengineer.example"
@@ -337,6 +337,8 @@ def load_settings(given: Path | None = None) -> Settings:
         return Settings(**values)
     except ValidationError as cause:
         raise InvalidSettings(_explain(cause, file)) from cause
+    except SettingsError as cause:  # a list or table in the environment that is no JSON
+        raise InvalidSettings(f"{cause}; write lists in the environment as JSON, like '[\"smtp://host\"]'") from cause
 
 
 def _refuse_unknown_environment() -> None:

@@ -172,7 +172,9 @@ def append_only_ddl(name: str) -> list[tuple[str, str]]:
 
 def _engine(url: str, pool_size: int) -> AsyncEngine:
     if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        return create_async_engine(
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
     file = url.partition(":///")[2]
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +182,7 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,  # an error must not carry an address into the log
         connect_args={"isolation_level": None, "timeout": 30},
     )
     sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)

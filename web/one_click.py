@@ -7,6 +7,7 @@ has seen it. No redirect, no cookie, no question. The link alone says who and wh
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from consent import subscribers
 from consent.ledger import withdraw, withdraw_all
 from consent.model import Door, SubscriberId
 from mailer import mailings
@@ -56,6 +57,8 @@ async def _withdraw(house: House, token: Token, *, door: Door, everything: bool)
     person, at = SubscriberId(token.subscriber_id), house.clock()
     source = house.source(door, mailing=token.mailing_id)
     async with house.database.transaction() as session:
+        if await subscribers.load(session, person) is None:
+            return  # a test letter names nobody: there is nobody to take off
         mailing = await mailings.load(session, token.mailing_id)
         if mailing is None or everything:
             await withdraw_all(session, person, source=source, at=at)

@@ -31,6 +31,8 @@ async def change(house: House, request: Request) -> Response:
     token = house.token(For.PREFERENCES, request.path_params["token"])
     if token is None:
         return house.pages.page("unknown_link.html", status=404)
+    if await house.person(token) is None:
+        return await _page(house, token, said="This link came with a test letter: nothing can be changed here.")
     fields = await form_of(request) or {}
     match fields.get("do"):
         case ["leave"]:

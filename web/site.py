@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from consent import policy
 from kit.errors import Temporary
 from mailer.tokens import Purpose
 from web import answers, one_click, preferences
@@ -78,7 +79,8 @@ async def _style(_request: Request) -> Response:
 
 
 async def _health(house: House, _request: Request) -> Response:
-    async with house.database.reading():
+    async with house.database.reading() as session:
+        await policy.all_topics(session)
         return PlainTextResponse("ok\n", headers=dict(HEADERS))
 
 

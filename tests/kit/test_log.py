@@ -1,10 +1,20 @@
 """The log holds one line an event, whatever strangers wrote."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from kit.log import configure_logging, logger
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """The log of the tests that follow goes where it went."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def test_nobody_else_writes_our_lines(capsys: pytest.CaptureFixture[str]) -> None:

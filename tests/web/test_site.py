@@ -246,3 +246,16 @@ async def test_when_the_database_is_gone_the_answer_is_temporary(shop: Shop) -> 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert Purpose.PROMOTION.value not in answer.text
+
+
+async def test_the_links_of_a_test_letter_change_nothing_and_fail_nowhere(shop: Shop) -> None:
+    """A colleague's copy names nobody: pressing its buttons is answered kindly."""
+    one_click = f"/u/{shop.tokens.make(For.ONE_CLICK, 0, shop.mailing)}"
+    preferences = f"/p/{shop.tokens.make(For.PREFERENCES, 0, 0)}"
+
+    pressed = await shop.client.post(one_click, content="List-Unsubscribe=One-Click", headers=BROWSER)
+    saved = await shop.client.post(preferences, data={"do": "save", "topic": "deals"})
+
+    assert pressed.status_code == 200
+    assert "test letter" in saved.text
+    assert await shop.events() == 1
