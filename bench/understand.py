@@ -1,6 +1,7 @@
 """Measures how well replies are understood on a labelled folder, beside the simple rules that others publish.
 
     python bench/understand.py ../shared/corpus/replies [--json] [--texts] [--worst 20]
+    python bench/understand.py --cross 5     the texts in the repository, each read by weights that have not seen it
 
 The folder holds ``eml/labels.jsonl`` with the mails beside it, ``texts.jsonl`` with the bare texts, and ``world.toml``.
 """
@@ -17,6 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench.crossing import crossed, line  # noqa: E402
 from inbound.intent import understand  # noqa: E402
 from inbound.mail import read_mail  # noqa: E402
 from inbound.model import Scope  # noqa: E402
@@ -129,11 +131,17 @@ def simple_rules(folder: Path, world: World) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--cross", type=int, default=0, metavar="PARTS", help="measure on the texts to learn from")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--texts", action="store_true", help="the bare texts instead of the mails")
     parser.add_argument("--worst", type=int, default=10)
     given = parser.parse_args()
+    if given.cross:
+        show(cross(given.cross, given.worst), as_json=given.json)
+        return
+    if given.folder is None:
+        parser.error("name a folder, or --cross")
     world = world_from_toml((given.folder / "world.toml").read_text("utf-8"))
     results, seconds = measure(given.folder, world, texts=given.texts)
     confusion = Counter(f"{label['verdict']} -> {got[0]}" for label, got in results)
@@ -151,7 +159,29 @@ def main() -> None:
             if outcome(label, got).startswith(("wrong", "missed"))
         ][: given.worst],
     }
-    if given.json:
+    show(report, as_json=given.json)
+
+
+def cross(parts: int, worst: int) -> dict[str, Any]:
+    """Report on the texts to learn from, each read by weights that have not seen it."""
+    found = crossed(parts)
+    results = [(text, told(got.verdict.value, got.scope)) for text, got in found]
+    wrong = [pair for pair in found if outcome(pair[0], told(pair[1].verdict.value, pair[1].scope)).startswith("wrong")]
+    return {
+        "figures": figures(results),
+        "confusion": dict(Counter(f"{label['verdict']} -> {got[0]}" for label, got in results).most_common()),
+        "by_language": by(results, "lang"),
+        "by_trap": by(results, "trap"),
+        "worst": [line(*pair) for pair in sorted(wrong, key=lambda pair: -pair[1].confidence)][:worst],
+        "missed": [line(*pair) for pair in found if outcome(pair[0], told(pair[1].verdict.value, None)) == "missed"][
+            :worst
+        ],
+    }
+
+
+def show(report: dict[str, Any], *, as_json: bool) -> None:
+    """Print a report, as JSON or in lines."""
+    if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=1))
         return
     for name, part in report.items():

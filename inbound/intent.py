@@ -1,10 +1,8 @@
 """What a person wants who answered one of our mails: to leave, to join, or something that a person should read. Pure.
 
 Commands first (:mod:`inbound.grammar`), then wordings: the lexicon finds them, :mod:`inbound.statistics` weighs
-their mixture, and
-:mod:`inbound.topics` says which topics are meant. It acts only when it is sure; when it is not, the answer is
-UNCLEAR with
-the scope to ask about. It never looks at who wrote, sends nothing, and changes nothing.
+their mixture, and :mod:`inbound.topics` says which topics are meant. It acts only when it is sure; when it is not, the
+answer is UNCLEAR with the scope to ask about. It never looks at who wrote, sends nothing, and changes nothing.
 """
 
 from functools import lru_cache
@@ -16,7 +14,7 @@ from inbound.lexicon.joining import names
 from inbound.lexicon.matching import Marked, mark
 from inbound.model import Intent, Scope, Verdict
 from inbound.scoping import Wish, scope_of
-from inbound.statistics import bucket, features, models
+from inbound.statistics import Model, bucket, features, models
 from inbound.world import CampaignInfo, World
 
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
@@ -98,19 +96,20 @@ def understand(
     world: World,
     replied: CampaignInfo | None,
     receives: frozenset[str] | None = None,
+    learned: dict[str, Model] | None = None,
 ) -> Intent:
     """Decide what a person wants from the subject and the text they typed.
 
     ``replied`` is the campaign that was answered, where known; ``receives`` the topics that this person gets, where
-    known:
-    a topic outside of it is never acted on. Same input, same answer; linear in the text, of which the first
-    :data:`TYPED` characters count.
+    known: a topic outside of it is never acted on. ``learned`` are other weights than the ones that ship, for
+    measuring. Same input, same answer; linear in the text, of which the first :data:`TYPED` characters count.
     """
+    learned = models() if learned is None else learned
     typed = typed[:TYPED]
     own = own_subject(subject[:SUBJECT], world)
     body = mark(typed)
     head = mark(own)
-    chances = weigh(body, head, is_reply=replied is not None)
+    chances = weigh(body, head, is_reply=replied is not None, learned=learned)
     found = commands(own, typed)
     if not found and (subject_command := _subject_command(own, world)):
         found = (subject_command,)
@@ -119,7 +118,8 @@ def understand(
         decided = _command(found, body, head, chances, world=world, language=language)
         if decided is not None:
             return _within(decided, receives, replied)
-    return _within(_wording(body, head, chances, world=world, replied=replied, language=language), receives, replied)
+    decided = _wording(body, head, chances, world=world, replied=replied, language=language, learned=learned)
+    return _within(decided, receives, replied)
 
 
 def own_subject(subject: str, world: World) -> str:
@@ -141,10 +141,10 @@ def _subject_command(own: str, world: World) -> Command | None:
     return None
 
 
-def weigh(body: Marked, head: Marked, *, is_reply: bool) -> dict[str, float]:
+def weigh(body: Marked, head: Marked, *, is_reply: bool, learned: dict[str, Model]) -> dict[str, float]:
     """Return how likely each verdict is by the statistical model alone."""
     slots = sorted({bucket(name) for name in features(body, head, is_reply=is_reply)})
-    return models()["verdict"].probabilities(slots)
+    return learned["verdict"].probabilities(slots)
 
 
 def _command(
@@ -189,11 +189,12 @@ def _wording(
     world: World,
     replied: CampaignInfo | None,
     language: str,
+    learned: dict[str, Model],
 ) -> Intent:
     leave, join = chances["unsubscribe"], chances["subscribe"]
     both = _joined(head, body)
     wish: Wish = "unsubscribe" if leave >= join else "subscribe"
-    scoped = scope_of(both, world, replied, wish=wish, models=models())
+    scoped = scope_of(both, world, replied, wish=wish, models=learned)
     counted = _surfaces(head, body, _COUNTING)
     ignored = tuple(h.surface for h, n in zip(body.hits, names(body), strict=True) if "-" in n or h.quoted)[:10]
     against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
