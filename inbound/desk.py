@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from inbound.dispatch import Decided, Paper
 from kit.log import logger
 
-MOST_TOGETHER = 32  # mails in one transaction; bounds how long other writers wait, and what a poisonous mail costs
+MOST_TOGETHER = 64  # mails in one transaction; bounds how long other writers wait, and what a poisonous mail costs
 
 log = logger("inbound.desk")
 
