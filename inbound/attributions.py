@@ -24,13 +24,8 @@ _SEPARATORS = {
     **dict.fromkeys(_casefolded(ORIGINAL), "original message line"),
 }
 _LANGUAGE_OF = {verb.casefold().rstrip(":"): lang for lang, verbs in reversed(WROTE.items()) for verb in verbs}
-#: Longest first, so that the whole of a phrase counts; scripts without spaces need no word borders.
-_VERB = re.compile(
-    "|".join(
-        rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u0590" else re.escape(verb)
-        for verb in sorted(_LANGUAGE_OF, key=len, reverse=True)
-    )
-)
+#: Longest first, so that the whole of a phrase counts.
+_VERBS = tuple(sorted(_LANGUAGE_OF, key=len, reverse=True))
 #: With what the last line of an attribution ends; most lines of most mails are told apart by this alone.
 _ENDINGS = (":", "：", ":-", ">", *_LANGUAGE_OF)
 _TO_US = re.compile(
@@ -71,6 +66,24 @@ def _opens(text: str) -> bool:
     return first is not None and (first.group()[0].isdigit() or first.group() in _STARTS)
 
 
+def _verb_in(text: str) -> tuple[int, int] | None:
+    """Return where the first verb of an attribution stands, the longest of those that start there."""
+    first: tuple[int, int] | None = None
+    for verb in _VERBS:
+        at = text.find(verb)
+        if at >= 0 and verb[0] < "\u0590":  # scripts without spaces need no word borders
+            while at >= 0 and not _is_word(text, at, at + len(verb)):
+                at = text.find(verb, at + 1)
+        if at >= 0 and (first is None or at < first[0]):
+            first = (at, at + len(verb))
+    return first
+
+
+def _is_word(text: str, start: int, end: int) -> bool:
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return not (before.isalnum() or before == "_" or after.isalnum() or after == "_")
+
+
 def _language(text: str, *, quoted_next: bool) -> str | None:
     """Return the language of a text that is an attribution ("" where no verb tells it), else None."""
     if not text or len(text) > _LONGEST:
@@ -78,12 +91,12 @@ def _language(text: str, *, quoted_next: bool) -> str | None:
     bare = text.rstrip(_DASHES)
     dashed = len(text) - len(bare) >= 2 and text[:2] in {"--", "––", "__"}
     colon = bare.endswith(_COLON)
-    verb = _VERB.search(bare)
+    verb = _verb_in(bare)
     if not (colon or verb):
         return (
             "" if quoted_next and is_dated(text) and bare.endswith(">") and has_address(text) and _opens(text) else None
         )
-    language = _LANGUAGE_OF[verb.group()] if verb else ""
+    language = _LANGUAGE_OF[bare[verb[0] : verb[1]]] if verb else ""
     if dashed and verb:
         return language
     address, dated = has_address(bare), is_dated(bare)
@@ -93,25 +106,25 @@ def _language(text: str, *, quoted_next: bool) -> str | None:
     if verb and _TO_US.search(text) and not (address or quoted_next):
         return None
     if verb and not colon:
-        late = verb.end() >= len(bare) - 12
+        late = verb[1] >= len(bare) - 12
         return language if late and dated and (address or quoted_next or _opens(bare)) and len(bare) < 200 else None
     if verb and (address or dated):
-        whole = verb.start() < 3 and address and dated
-        late = (
-            whole
-            or verb.end() >= len(bare) - 12
-            or ends_with_address
-            or not bare[verb.end() :].strip(" :").count(" ") > 6
-        )
+        whole = verb[0] < 3 and address and dated
+        late = whole or verb[1] >= len(bare) - 12 or ends_with_address or not bare[verb[1] :].strip(" :").count(" ") > 6
         return language if late and (address or quoted_next or _opens(bare)) else None
-    if quoted_next and (address or dated or (verb and verb.start() > 3)) and len(bare) < 200:
+    if quoted_next and (address or dated or (verb and verb[0] > 3)) and len(bare) < 200:
         return language
     return "" if address and dated and ends_with_address and _opens(bare) and len(bare) < 220 else None
 
 
 def may_end(line: str) -> bool:
     """Say whether an attribution may end with a line; tells most lines of most mails apart at little cost."""
-    return line.rstrip(_DASHES).endswith(_ENDINGS)
+    bare = line.rstrip(_DASHES)
+    return bare[-1:] in _LAST or (bare[-2:] in _LAST_TWO and bare.endswith(_ENDINGS))
+
+
+_LAST = frozenset(":：>") | {ending for ending in _ENDINGS if len(ending) == 1}
+_LAST_TWO = frozenset(ending[-2:] for ending in _ENDINGS)
 
 
 def attribution(lines: Sequence[str], end: int, floor: int, *, quoted_next: bool) -> tuple[int, str] | None:
@@ -258,6 +271,8 @@ def separator(line: str, *, bare: bool = False) -> str | None:
     message:".
     """
     if len(line) > 120:
+        return None
+    if not bare and line[:2] not in _RULES and ":" not in line[-6:] and "：" not in line[-6:]:
         return None
     words = line.strip(_DASHES)
     mark = _SEPARATORS.get(words.rstrip(":： ").strip(_DASHES))

@@ -81,7 +81,7 @@ _FROM_SAYS = re.compile(
     r"|\bcontact\b|\bpostmaster\b",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<(?!/?[^<>\s]{1,64}@)(?:!--.{0,2000}?--|/?[A-Za-z][^<>]{0,2000})>", re.DOTALL)
+_TAG = re.compile(r"<(?!/?[^<>\s]{1,64}@)/?[A-Za-z][^<>]{0,2000}>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d|/td)\b[^<>]{0,200}>", re.IGNORECASE)
 _ENTITIES = (
     ("&lt;", "<"),
@@ -115,10 +115,20 @@ def notice_of(text: str) -> tuple[str, str]:
 
 def plain_of(html: str) -> str:
     """Return the letters of an HTML notice, a block on a line."""
-    text = _TAG.sub(" ", _BREAK.sub("\n", html[: 2 * NOTICE_CHARACTERS]))
+    text = _TAG.sub(" ", _BREAK.sub("\n", _without_comments(html[: 2 * NOTICE_CHARACTERS])))
     for entity, letter in _ENTITIES:
         text = text.replace(entity, letter)
     return text
+
+
+def _without_comments(html: str) -> str:
+    """Put a space for each comment; each search goes on where the last one ended."""
+    kept: list[str] = []
+    at = 0
+    while (begin := html.find("<!--", at)) >= 0 and (end := html.find("-->", begin + 4)) >= 0:
+        kept += (html[at:begin], " ")
+        at = end + 3
+    return "".join((*kept, html[at:]))
 
 
 def mentions(notice: str, *, apart_from: frozenset[str]) -> list[Mention]:

@@ -27,6 +27,8 @@ ADDRESS_FIELDS = frozenset({
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:()\\]|[^"<,;:()\\]+', re.DOTALL)
+#: One mailbox without comments, quotes and groups, as most fields hold
+_PLAIN_MAILBOX = re.compile(r"([^\"<>,;:()\\]*)<([^\"<>,;:()\\]+)>\s*")
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
 _CONTINUED = re.compile(r"([^*]+)\*(?:(\d{1,3})(\*)?)?\Z")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -117,6 +119,8 @@ def mailboxes(value: bytes, hit: set[str]) -> list[tuple[str, EmailAddress | Non
     RFC 5322 3.4, without groups, routes and quoted local parts; an encoded-word inside an address makes it no address.
     """
     text = decode_text(value).replace("\n", "")
+    if plain := _PLAIN_MAILBOX.fullmatch(text):
+        return [(plain[1].strip(), _one("", [plain[2].strip()]))]
     found: list[tuple[str, EmailAddress | None]] = []
     name: list[str] = []
     angles: list[str] = []

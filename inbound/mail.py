@@ -7,7 +7,7 @@ by bounces, complaints, automatic and replies.
 
 import email.utils
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from inbound import headers as fields_of
 from inbound.charsets import clean_text, decode_base64, decode_header, decode_quoted_printable, decode_text
@@ -18,8 +18,9 @@ from kit.addresses import EmailAddress
 MAIL_OCTETS = 10 * 1024 * 1024  # what is read of a mail
 DEPTH = 50  # of the MIME tree; nobody's mail is deeper than ten
 PARTS = 200
-TEXT_OCTETS = 1024 * 1024  # decoded text, of one part and of all together
+TEXT_OCTETS = 512 * 1024  # decoded text, of one part and of all together
 FLOWED_LINES = 20_000  # beyond it, soft line breaks stay
+MARKS = 20_000  # lines of a mail that begin as a boundary does
 SCANS = 16  # how often, all in all, the octets of a mail may be searched for boundaries
 
 #: Where a mail says at whose address it arrived, the most telling first.
@@ -53,16 +54,20 @@ class _Reader:
         self.raw = _line_feeds(raw)
         self.text_left = TEXT_OCTETS
         self.scan_left = SCANS * len(self.raw) + 4096
+        self.marks_left = MARKS
         self.parts: list[Part] = []
         self.shown_text: list[str] = []
         self.shown_html: list[str] = []
 
     def read(self) -> InboundMail:
         fields, body = self._open(self.raw)
+        named: dict[str, list[bytes]] = {}
+        for name, value in fields:
+            named.setdefault(name, []).append(value)
         top_type, top_parameters = self._content_type(fields, "text/plain")
         self._walk(fields, body)
         headers = fields_of.decode_fields(fields)
-        sender, sender_name = self._sender(fields)
+        sender, sender_name = self._sender(named)
         ids = fields_of.ids_of(headers, "message-id")
         references = [*fields_of.ids_of(headers, "in-reply-to"), *reversed(fields_of.ids_of(headers, "references"))]
         return InboundMail(
@@ -70,9 +75,9 @@ class _Reader:
             subject=headers.get("subject", ("",))[0],
             sender=sender,
             sender_name=sender_name,
-            reply_to=self._addresses(fields, "reply-to"),
-            recipients=self._addresses(fields, "to", "cc"),
-            delivered_to=self._addresses(fields, *DELIVERED_FIELDS),
+            reply_to=self._addresses(named, "reply-to"),
+            recipients=self._addresses(named, "to", "cc"),
+            delivered_to=self._addresses(named, *DELIVERED_FIELDS),
             message_id=ids[0] if ids else "",
             in_reply_to=tuple(dict.fromkeys(references)),
             date=_date(headers.get("date", ("",))[0]),
@@ -153,8 +158,12 @@ class _Reader:
         mark = b"--" + boundary.encode("utf-8", "replace")
         pieces: list[bytes] = []
         start = -1
-        at = 0 if body.startswith(mark) else _after(body.find(b"\n" + mark), 1)
+        at = 0 if body.startswith(mark) else body.find(b"\n" + mark) + 1 or -1
         while at >= 0:
+            self.marks_left -= 1
+            if self.marks_left < 0:
+                self.hit.add("parts")
+                break
             line_end = body.find(b"\n", at)
             line_end = len(body) if line_end < 0 else line_end
             rest = body[at + len(mark) : min(line_end, at + len(mark) + 80)].strip(b" \t\r")
@@ -167,7 +176,7 @@ class _Reader:
                 if len(pieces) > PARTS:
                     self.hit.add("parts")
                     return pieces
-            at = _after(body.find(b"\n" + mark, max(at, line_end - 1)), 1)
+            at = body.find(b"\n" + mark, max(at, line_end - 1)) + 1 or -1
         if start < 0:
             return None
         pieces.append(body[start:])  # the end boundary is missing: the mail was cut off
@@ -197,9 +206,9 @@ class _Reader:
         headers = fields_of.decode_fields(fields) if enclosed == 0 or not kind.startswith("text/") else {}
         self.parts.append(Part(kind, text, filename, charset.lower(), enclosed, parameters, headers))
 
-    def _sender(self, fields: Fields) -> tuple[EmailAddress | None, str]:
+    def _sender(self, named: dict[str, list[bytes]]) -> tuple[EmailAddress | None, str]:
         """RFC 5322 3.6.2: one From. Two of them, or two mailboxes in it, name nobody (A5)."""
-        values = [value for name, value in fields if name == "from"]
+        values = named.get("from", [])
         if len(values) != 1:
             return None, ""
         found = fields_of.mailboxes(values[0], self.hit)
@@ -208,11 +217,11 @@ class _Reader:
         name, address = found[0]
         return address, fields_of.display_name(name)
 
-    def _addresses(self, fields: Fields, *names: str) -> tuple[EmailAddress, ...]:
+    def _addresses(self, named: dict[str, list[bytes]], *names: str) -> tuple[EmailAddress, ...]:
         found: dict[EmailAddress, None] = {}
         for wanted in names:
-            for name, value in fields:
-                if name == wanted and len(found) < fields_of.ADDRESSES:
+            for value in named.get(wanted, ()):
+                if len(found) < fields_of.ADDRESSES:
                     found.update(dict.fromkeys(fields_of.addresses_in(value, self.hit)))
         return tuple(found)[: fields_of.ADDRESSES]
 
@@ -259,8 +268,12 @@ def _transfer_decoded(octets: bytes, encoding: str) -> bytes:
     return octets
 
 
-def _after(found: int, by: int) -> int:
-    return found + by if found >= 0 else -1
+_MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
+#: As nearly all programs write it; the rest is read by the standard library, which takes longer.
+_PLAIN_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([1-9]\d{3}) "
+    r"(\d\d):(\d\d):(\d\d) ([+-])(\d\d)([0-5]\d)", re.ASCII
+)  # fmt: skip
 
 
 def _date(text: str) -> datetime | None:
@@ -268,6 +281,14 @@ def _date(text: str) -> datetime | None:
     if not text or len(text) > 100:
         return None
     try:
+        if plain := _PLAIN_DATE.fullmatch(text):
+            day, month, year, hour, minute, second, sign, hours, minutes = plain.groups()
+            month_number = _MONTHS.index(month.lower()) // 3 + 1
+            east = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+            local = datetime(
+                int(year), month_number, int(day), int(hour), int(minute), int(second), tzinfo=timezone(east)
+            )
+            return local.astimezone(UTC)
         when = email.utils.parsedate_to_datetime(text)
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):

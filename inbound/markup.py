@@ -16,8 +16,8 @@ Zone = Literal["", "quote", "signature", "border"]
 #: So many characters are read, after head, styles and comments are dropped; bounds the time spent on one mail.
 MOST_MARKUP = 300_000
 #: And so many tags and lines of it.
-MOST_TAGS = 15_000
-MOST_LINES = 5_000
+MOST_TAGS = 10_000
+MOST_LINES = 2_500
 MOST_RULES = 20
 #: Elements open at a time; deeper ones are read without their marks.
 MOST_DEPTH = 1_000
@@ -327,6 +327,9 @@ def _close(page: _Page, tag: str) -> None:
     for index in range(len(page.open) - 1, max(-1, len(page.open) - 64), -1):
         if page.open[index].tag == tag:
             closed = page.open[index:]
+            if len(closed) == 1 and not (closed[0].zone or closed[0].hidden) and tag != "pre":
+                page.open.pop()
+                return
             if any(element.zone for element in closed):
                 page.newline()
             del page.open[index:]

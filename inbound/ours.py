@@ -154,11 +154,12 @@ class OwnText:
     def _covered(self, words: list[str]) -> bytearray:
         """Mark each word that stands in a stretch of ours."""
         covered = bytearray(len(words))
-        for at in range(len(words) - SHINGLE + 1 if self.shingles else 0):
-            if tuple(words[at : at + SHINGLE]) in self.shingles:
+        if self.shingles:
+            rows = zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)
+            for at in [at for at, row in enumerate(rows) if row in self.shingles]:
                 covered[at : at + SHINGLE] = b"\1" * SHINGLE
-        for at, pair in enumerate(pairwise(words)):
-            for template in self.starts.get(pair, ()):
+        for at in [at for at, pair in enumerate(pairwise(words)) if pair in self.starts]:
+            for template in self.starts[words[at], words[at + 1]]:
                 end = _matched(template, words, at)
                 covered[at:end] = b"\1" * (end - at)
         return covered
@@ -223,9 +224,25 @@ def _matched(template: tuple[str, ...], words: list[str], at: int) -> int:
     return last if literal >= SHINGLE else at
 
 
-@lru_cache(maxsize=64)
 def own_text(world: World, campaigns: tuple[str, ...] = ()) -> OwnText:
     """Return what a world knows of our words: those of the campaigns named by id, or of all where none is named."""
+    # By identity first: comparing or hashing a world takes longer than reading a mail.
+    kept = _KEPT.get((id(world), campaigns))
+    if kept is not None and kept[0] is world:
+        return kept[1]
+    own = _own_text(world, campaigns)
+    if len(_KEPT) >= MOST_KEPT:
+        _KEPT.clear()
+    _KEPT[id(world), campaigns] = (world, own)
+    return own
+
+
+MOST_KEPT = 64  # worlds and campaigns; a new world comes with each new topic or mailing
+_KEPT: dict[tuple[int, tuple[str, ...]], tuple[World, OwnText]] = {}
+
+
+@lru_cache(maxsize=64)
+def _own_text(world: World, campaigns: tuple[str, ...]) -> OwnText:
     texts = [c.text for c in world.campaigns if c.text and (not campaigns or c.id in campaigns)]
     return OwnText.of(
         *texts,

@@ -39,7 +39,7 @@ class Phrases:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """Take patterns, each perhaps itself an alternation."""
-        self.sources = tuple(dict.fromkeys(branch for pattern in patterns for branch in _branches(pattern) if branch))
+        self.sources = tuple(dict.fromkeys(branch for pattern in patterns for branch in branches(pattern) if branch))
         self._compiled: dict[int, re.Pattern[str]] = {}
         self._grams: dict[str, list[tuple[str, int]]] = {}
         self._short: list[tuple[str, int]] = []
@@ -112,12 +112,12 @@ class Names:
 
 def needles_of(source: str) -> frozenset[str] | None:
     """Return texts, folded, one of which stands in whatever the pattern matches; None where that can't be told."""
-    branches = [_needles_of_branch(branch) for branch in _branches(source)]
-    told = [needles for needles in branches if needles]
-    return frozenset().union(*told) if len(told) == len(branches) else None
+    found = [_needles_of_branch(branch) for branch in branches(source)]
+    told = [needles for needles in found if needles]
+    return frozenset().union(*told) if len(told) == len(found) else None
 
 
-def _branches(source: str) -> list[str]:
+def branches(source: str) -> list[str]:
     """Split a pattern at its outermost bars."""
     found, start = [], 0
     for at, piece in _pieces(source):

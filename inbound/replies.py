@@ -17,8 +17,8 @@ from inbound.ours import OwnText, own_text
 from inbound.world import World, campaigns_answered
 
 #: What lies beyond counts as quoted: nobody types so much, and the time per mail stays bounded.
-MOST_CHARACTERS = 100_000
-MOST_LINES = 2_500
+MOST_CHARACTERS = 60_000
+MOST_LINES = 1_500
 #: So many lines of one mail are looked at as possible attributions; hardly any mail holds ten.
 MOST_TRIES = 100
 #: Of a longer line only the beginning is looked at for marks; all of it is kept.
@@ -31,6 +31,8 @@ _INVISIBLE: dict[int, str | None] = {
     **dict.fromkeys(_NOTHING),
     **dict.fromkeys([0xA0, 0x2007, 0x2009, 0x202F, 0x3000], " "),
 }
+_ANY_INVISIBLE = re.compile("[" + "".join(map(re.escape, map(chr, _INVISIBLE))) + "]")
+_QUOTE_STARTS = frozenset(">&|»")
 _QUOTED = re.compile(r"[ \t]{0,8}(?:>|&gt;|\|[ \t>]|»[ \t]|[A-Z]{2,3}>)")
 #: The end of an attribution whose closing bracket was wrapped off: "> wrote:" is no quote.
 _TAIL = re.compile(r">\s{0,3}[^\s>:]{0,20}\s?:\s*$")
@@ -50,6 +52,7 @@ class _Letter:
     marks: list[str] = field(default_factory=list)
     paged: bool = False  # read from HTML: quotes are elements, not marks at the start of lines
     tries: int = 0
+    blocks: int = 0  # how many lines were looked at as the first of a header block
     border: int = -1  # first line of what is quoted to the end without quote marks; -1 where nothing is
 
     def mark(self, name: str) -> None:
@@ -145,8 +148,13 @@ def _cleaned(line: str) -> str:
     """Return a line as it is compared: without invisible marks, odd spaces, and case."""
     line = line[:MOST_OF_A_LINE]
     if not line.isascii() or "\x00" in line:
-        line = line.translate(_INVISIBLE)
+        line = _without_invisible(line)
     return line.strip().casefold().replace("\u0307", "")  # what is left of a Turkish capital I
+
+
+def _without_invisible(text: str) -> str:
+    """Take out the marks that show nothing; most texts hold none, and looking is cheaper than rewriting."""
+    return text.translate(_INVISIBLE) if _ANY_INVISIBLE.search(text) else text
 
 
 def _read_quote_marks(letter: _Letter) -> None:
@@ -154,11 +162,9 @@ def _read_quote_marks(letter: _Letter) -> None:
     kind, clean = letter.kind, letter.clean
     bars = sum(line.startswith("|") for line in clean) > 1
     for index, line in enumerate(letter.raw):
-        if (
-            not clean[index]
-            or not _QUOTED.match(line[:20].translate(_INVISIBLE))
-            or (clean[index][0] == "|" and not bars)
-        ):
+        if not clean[index] or (clean[index][0] not in _QUOTE_STARTS and ">" not in line[:20]):
+            continue
+        if not _QUOTED.match(_without_invisible(line[:20])) or (clean[index][0] == "|" and not bars):
             continue
         if (
             _TAIL.match(clean[index])
@@ -249,7 +255,10 @@ def _border_at(letter: _Letter, at: int, floor: int, own: OwnText) -> tuple[int,
             else None
         )
         return at, end or at + 1, mark
-    end = attributions.header_block(clean, at)
+    end = None
+    if letter.blocks < MOST_TRIES and attributions.header_kind(clean[at]) is not None:
+        letter.blocks += 1
+        end = attributions.header_block(clean, at)
     if end is not None and all(
         kind == "t" or not clean[index] for index, kind in enumerate(letter.kind[at : at + 2], at)
     ):

@@ -7,6 +7,8 @@ name under it stay: they do no harm and are often part of the sentence. All expr
 import re
 from collections.abc import Sequence
 
+from inbound.phrases import branches
+
 #: "Sent from my iPhone" and its like: the beginning of the line, without case.
 _SENT_FROM = re.compile(
     r"(?:sent (?:from|via|with|by|using)|get outlook for|download outlook|gesendet (?:von|mit|über|vom)|"
@@ -29,6 +31,15 @@ _SENT_FROM = re.compile(
     r"從我的.{1,20}傳送|從我的.{1,20}寄出|寄自|傳送自|나의 .{1,20}에서 보냄|내 .{1,20}에서 보냄|"
     r".{1,20}에서 보냄|yahoo mail (?:for|on|für|pour|per|para)|mobil gesendet|-- ?\n?sent from|"
     r"von unterwegs|von meinem (?:iphone|ipad|handy|smartphone)|from my (?:iphone|ipad|phone))"
+)
+#: What ends such a line where it starts with the device.
+_SENT_FROM_ENDS = ("から送信", "에서 보냄")
+#: With which two letters the others start; tells most lines of most mails apart.
+_SENT_FROM_STARTS = frozenset(
+    start
+    for branch in branches(_SENT_FROM.pattern.removeprefix("(?:").removesuffix(")"))
+    for inner in (branches(branch[3 : branch.index(")")]) if branch.startswith("(?:") else [branch])
+    for start in (inner[:2],)
 )
 _DEVICE = re.compile(
     r"iphon|ipad|android|samsung|galaxy|outlook|blackberry|windows|mobile|handy|smartphone|téléphone|"
@@ -250,6 +261,10 @@ _CONTACT = re.compile(
 )
 #: A signature under a bare "--" longer than this is rather a text under a rule.
 _MOST_LINES = 18
+#: So many lines below a farewell a telephone number is part of a signature.
+_FAREWELL_LINES = 6
+_LONGEST_FAREWELL = 60
+_SHORTEST_NOTICE = 40
 _DELIMITERS = frozenset({"--", "-- ", "—", "––", "__", "- --"})
 
 
@@ -281,27 +296,39 @@ def machine_lines_above(lines: Sequence[str]) -> int:
 
 def device_line(line: str) -> bool:
     """Say whether a line is the advertisement of a device or a mail program; the line is without case."""
-    return len(line) < 140 and _SENT_FROM.match(line.lstrip("*_<[( ")) is not None and _DEVICE.search(line) is not None
+    if len(line) >= 140:
+        return False
+    bare = line.lstrip("*_<[( ")
+    if bare[:2] not in _SENT_FROM_STARTS and not any(end in bare for end in _SENT_FROM_ENDS):
+        return False
+    return _SENT_FROM.match(bare) is not None and _DEVICE.search(line) is not None
 
 
 def signature_start(lines: Sequence[str]) -> tuple[int, str] | None:
     """Return where the signature of a stretch of typed, cleaned lines begins and what gave it away."""
-    best: tuple[int, str] | None = None
+    text = " ".join(lines)
+    machines = any(hint in text for hint in _MACHINE_HINTS)
+    notices = len(text) > _SHORTEST_NOTICE and any(hint in text for hint in _NOTICE_HINTS)
+    farewell = -_FAREWELL_LINES - 1
     for at, line in enumerate(lines):
         if not line:
             continue
-        mark = _mark_at(lines, at, line)
+        mark = _mark_at(lines, at, line, machines=machines, notices=notices)
+        if not mark and at - farewell <= _FAREWELL_LINES and (_HAS_DIGIT.search(line) or "." in line):
+            mark = "contact lines" if _CONTACT.search(line) else ""
         if mark:
-            best = (at, mark)
-            break
-    return best
+            return at, mark
+        if len(line) <= _LONGEST_FAREWELL and _FAREWELL.match(line):
+            farewell = at
+    return None
 
 
-def _mark_at(lines: Sequence[str], at: int, line: str) -> str:
+def _mark_at(lines: Sequence[str], at: int, line: str, *, machines: bool, notices: bool) -> str:
+    """Name the mark that a line is; the flags say what may stand in the lines at all, which is cheap to know."""
     if line in _DELIMITERS:
         rest = sum(map(bool, lines[at + 1 : at + 1 + 4 * _MOST_LINES]))
         short = rest <= _MOST_LINES and len(lines) - at <= 4 * _MOST_LINES
-        if short or _notice(lines, at + 1):
+        if short or (notices and _notice(lines, at + 1)):
             return "signature delimiter"
         return ""
     if (
@@ -310,12 +337,10 @@ def _mark_at(lines: Sequence[str], at: int, line: str) -> str:
         and any(_LIST_FOOTER.search(other) for other in lines[at + 1 : at + 4])
     ):
         return "mailing list footer"
-    if any(hint in line for hint in _MACHINE_HINTS) and _MACHINE_LINE.search(line):
+    if machines and any(hint in line for hint in _MACHINE_HINTS) and _MACHINE_LINE.search(line):
         return "machine line"
-    if (at == 0 or not lines[at - 1] or not lines[at - 1].strip("_-=* ")) and _notice(lines, at):
+    if notices and (at == 0 or not lines[at - 1] or not lines[at - 1].strip("_-=* ")) and _notice(lines, at):
         return "confidentiality notice"
-    if at and (_HAS_DIGIT.search(line) or "." in line) and _after_farewell(lines, at) and _CONTACT.search(line):
-        return "contact lines"
     return ""
 
 
@@ -325,7 +350,7 @@ def _notice(lines: Sequence[str], start: int) -> bool:
         start += start < len(lines) and not lines[start].strip("_-=* ")
     text = " ".join(_paragraph(lines, start))[:1500]
     return (
-        len(text) > 40
+        len(text) > _SHORTEST_NOTICE
         and any(hint in text for hint in _NOTICE_HINTS)
         and sum(points for points, words in _NOTICE if words.search(text)) >= 3
     )
@@ -338,7 +363,3 @@ def _paragraph(lines: Sequence[str], start: int) -> list[str]:
             break
         found.append(line)
     return found
-
-
-def _after_farewell(lines: Sequence[str], at: int) -> bool:
-    return any(_FAREWELL.match(line) for line in lines[max(0, at - 6) : at])

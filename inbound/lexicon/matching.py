@@ -70,6 +70,8 @@ class _Index:
     prefix: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
     infix: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
     runs: dict[str, list["_Entry"]] = field(default_factory=lambda: defaultdict(list))
+    #: the lengths of the runs that begin with these one or two letters
+    lengths: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,28 @@ def _index() -> _Index:
                 if concept != "words" or len(folded) > 2:
                     for latin in romanised(folded):
                         _add(index, concept, language, latin)
+    lengths: dict[str, set[int]] = defaultdict(set)
+    for run in index.runs:
+        if 0 < len(run) <= _LONGEST_RUN:
+            lengths[run[:2]].add(len(run))
+    index.lengths = {start: tuple(sorted(found)) for start, found in lengths.items()}
     return index
+
+
+def _runs_in(text: str, at: int) -> list[tuple["_Entry", int, int, int, str]]:
+    """Return the wordings of scripts without spaces in a word; only lengths that some wording has are tried."""
+    index = _index()
+    runs, lengths = index.runs, index.lengths
+    found: list[tuple[_Entry, int, int, int, str]] = []
+    size = len(text)
+    for start, letter in enumerate(text):
+        if letter in lengths:
+            found += [(entry, at, at, start, letter) for entry in runs[letter]]
+        for length in lengths.get(text[start : start + 2], ()):
+            end = start + length
+            if length > 1 and end <= size and (piece := text[start:end]) in runs:
+                found += [(entry, at, at, start, piece) for entry in runs[piece]]
+    return found
 
 
 def _fits(pattern: str, word: str) -> bool:
@@ -192,21 +215,16 @@ def _heads(text: str) -> tuple[tuple[_Entry, ...], dict[str, tuple[_Entry, ...]]
 
 
 def _candidates(words: tuple[Word, ...]) -> list[tuple[_Entry, int, int, int, str]]:
-    index = _index()
     found: list[tuple[_Entry, int, int, int, str]] = []
-    runs = index.runs
     for at, word in enumerate(words):
         text = word.text
         if not text.isascii() and _RUN.search(text):
-            size = len(text)
-            for start in range(size):
-                for end in range(start + 1, min(size, start + _LONGEST_RUN) + 1):
-                    piece = text[start:end]
-                    found.extend((entry, at, at, start, piece) for entry in runs.get(piece, ()))
+            found += _runs_in(text, at)
         if len(text) > LONGEST_WORD:
             continue
         alone, phrases = _heads(text)
-        found.extend((entry, at, at, 0, text) for entry in alone)
+        if alone:
+            found += [(entry, at, at, 0, text) for entry in alone]
         if phrases and at + 1 < len(words):
             following = words[at + 1].text
             for second in ("", following[:1], following[:2]) if len(following) > 1 else ("", following):
