@@ -11,8 +11,10 @@ from typing import Final, Literal
 from inbound import topics
 from inbound.grammar import Command, command_in, commands, without_prefixes
 from inbound.lexicon.joining import names
-from inbound.lexicon.matching import Marked, mark
+from inbound.lexicon.matching import Marked
+from inbound.lexicon.spacing import mark_text
 from inbound.model import Intent, Scope, Verdict
+from inbound.plain import plain_stay, plain_wish
 from inbound.scoping import Wish, scope_of
 from inbound.statistics import Model, bucket, features, models
 from inbound.world import CampaignInfo, World
@@ -107,8 +109,8 @@ def understand(
     learned = models() if learned is None else learned
     typed = typed[:TYPED]
     own = own_subject(subject[:SUBJECT], world)
-    body = mark(typed)
-    head = mark(own)
+    body = mark_text(typed)
+    head = mark_text(own)
     chances = weigh(body, head, is_reply=replied is not None, learned=learned)
     found = commands(own, typed)
     if not found and (subject_command := _subject_command(own, world)):
@@ -118,8 +120,24 @@ def understand(
         decided = _command(found, body, head, chances, world=world, language=language)
         if decided is not None:
             return _within(decided, receives, replied)
+    plain = None if found else _plainly(subject, own, typed, world)
+    if plain is not None:
+        return _within(plain, receives, replied)
     decided = _wording(body, head, chances, world=world, replied=replied, language=language, learned=learned)
     return _within(decided, receives, replied)
+
+
+def _plainly(subject: str, own: str, typed: str, world: World) -> Intent | None:
+    """Return the decision where the whole letter is one plain wish, and nothing in subject or words narrows it."""
+    if stays := plain_stay(typed):
+        return Intent(Verdict.HUMAN, None, 0.97, "", (f"The whole letter asks to stay: “{stays}”.",), (), (stays,))
+    wish = plain_wish(typed) or (plain_wish(own) if not typed.strip() else None)
+    if wish is None or topics.is_named(wish.words, world):
+        return None
+    if own and without_prefixes(subject) == subject.strip() and plain_wish(own) is None:
+        return None  # the customer wrote a subject of their own: the wish may be about that
+    reasons = (f"The whole letter is a plain wish to leave: “{wish.words}”.",)
+    return Intent(Verdict.UNSUBSCRIBE, "all", 0.97, wish.language, reasons, (wish.words,))
 
 
 def own_subject(subject: str, world: World) -> str:
@@ -135,7 +153,7 @@ def _subject_command(own: str, world: World) -> Command | None:
     named = topics.campaign_named_after(own, world)
     if named is None:
         return None
-    verbs = {hit.concept for hit in mark(named[0]).hits}
+    verbs = {hit.concept for hit in mark_text(named[0]).hits}
     if verbs & {"unsub", "stop", "cancel", "remove"} and not verbs & {"no", "sub"}:
         return Command("unsubscribe", named[1].subject, "subject", own)
     return None
@@ -262,7 +280,7 @@ def _surfaces(head: Marked, body: Marked, concepts: tuple[str, ...]) -> tuple[st
 
 @lru_cache(maxsize=256)
 def _joined_text(head: str, body: str) -> Marked:
-    return mark(f"{head}\n{body}")
+    return mark_text(f"{head}\n{body}")
 
 
 def _joined(head: Marked, body: Marked) -> Marked:

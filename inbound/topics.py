@@ -153,3 +153,26 @@ def campaign_named_after(text: str, world: World) -> tuple[str, CampaignInfo] | 
         if len(subject) >= SHORTEST_SUBJECT and plain.endswith(subject) and plain != subject:
             return plain[: -len(subject)].strip(), campaign
     return None
+
+
+#: what people call any regular mail, and some a topic of that name
+_NEWSLETTERS = (
+    "newsletter",
+    "nieuwsbrief",
+    "bulten",
+    "boletin",
+    "lettre",
+    "ニュースレター",
+    "뉴스레터",
+    "النشره",
+    "النشرة",
+    "電子報",
+)
+
+
+def is_named(folded: str, world: World) -> bool:
+    """Whether a folded text may name a topic: then it has to be weighed which one, and whether only that."""
+    names = {word for topic in world.topics for word in fold(f"{topic.key} {topic.name}").split() if len(word) > 3}
+    if any(name in folded for name in names - {"monthly", "offers", "mail", "mails", "email"}):
+        return True
+    return "newsletter" in names and any(word in folded for word in _NEWSLETTERS)
