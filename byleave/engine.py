@@ -27,7 +27,9 @@ from inbound.dispatch import House as InboundHouse
 from inbound.imap import Mailbox
 from inbound.intake import Intake
 from inbound.loops import OwnNames
-from inbound.reading import read
+from inbound.mail import read_mail
+from inbound.model import Envelope, Reading
+from inbound.reading import read_letter
 from inbound.smtp import Listener, domains_of
 from inbound.world import World
 from inbound.worlds import Worlds
@@ -93,9 +95,14 @@ async def assemble(ground: Ground, stack: AsyncExitStack, only: Collection[str] 
     return engine
 
 
+def _read(raw: bytes, *, world: World, envelope: Envelope) -> Reading:
+    """Read a mail and let a fault of the reader through: the intake then keeps the mail and tries again later."""
+    return read_letter(read_mail(raw), raw, world=world, envelope=envelope)
+
+
 def _warm_up() -> None:
     """Read a mail before the first one comes in: words and models of all languages are loaded by that."""
-    read(b"Subject: unsubscribe\r\n\r\nunsubscribe me, please\r\n", world=World())
+    _read(b"Subject: hello\r\n\r\nplease take me off your list\r\n", world=World(), envelope=Envelope())
 
 
 # -- what goes out ----------------------------------------------------------------------------------------------------
@@ -177,7 +184,7 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
     settings, inbound = ground.settings, ground.settings.inbound
     domains = domains_of(settings.mailer, inbound)
     intake = Intake(
-        ground.database, read=read, worlds=_worlds(ground, press), house=_house(ground, press), settings=inbound,
+        ground.database, read=_read, worlds=_worlds(ground, press), house=_house(ground, press), settings=inbound,
         wake_postman=engine.postman.wake if engine.postman else lambda: None, clock=ground.clock,
     )  # fmt: skip
     stack.callback(intake.close)
