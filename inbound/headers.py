@@ -77,7 +77,12 @@ def decode_fields(fields: Fields) -> dict[str, tuple[str, ...]]:
     """Return lower-case name -> decoded values, in order."""
     decoded: dict[str, tuple[str, ...]] = {}
     for name, value in fields:
-        text = decode_header(value, addresses=name in ADDRESS_FIELDS)
+        text = value.decode("ascii") if value.isascii() else ""
+        # most fields are plain: letters of ASCII, no encoded-words
+        if text and text.isprintable() and "=?" not in text:
+            text = text.strip()
+        else:
+            text = decode_header(value, addresses=name in ADDRESS_FIELDS)
         decoded[name] = (*decoded[name], text) if name in decoded else (text,)
     return decoded
 

@@ -24,7 +24,8 @@ MOST_TRIES = 100
 #: Of a longer line only the beginning is looked at for marks; all of it is kept.
 MOST_OF_A_LINE = 1_500
 
-_LINE_ENDS = re.compile(r"\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+#: What ends a line for ``str.splitlines``.
+_LINE_ENDS = frozenset("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 #: Marks that show nothing, and spaces of other widths.
 _NOTHING = [0, 0xAD, 0x200B, 0x200C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
 _INVISIBLE: dict[int, str | None] = {
@@ -69,7 +70,9 @@ class _Letter:
 def trim(text: str, *, own: OwnText | None = None) -> VisibleText:
     """Return what was typed in a plain text; ``own`` is what we sent, where known."""
     text, beyond = text[:MOST_CHARACTERS], text[MOST_CHARACTERS:]
-    raw = _LINE_ENDS.split(text)
+    raw = text.splitlines()
+    if not text or text[-1] in _LINE_ENDS:
+        raw.append("")
     if len(raw) > MOST_LINES:
         raw, beyond = raw[:MOST_LINES], "\n".join(raw[MOST_LINES:]) + beyond
     letter = _Letter(raw, [_cleaned(line) for line in raw], ["t"] * len(raw))
@@ -147,8 +150,9 @@ def _within_limits(lines: Sequence[MarkedLine]) -> int:
 def _cleaned(line: str) -> str:
     """Return a line as it is compared: without invisible marks, odd spaces, and case."""
     line = line[:MOST_OF_A_LINE]
-    if not line.isascii() or "\x00" in line:
-        line = _without_invisible(line)
+    if line.isascii() and "\x00" not in line:
+        return line.strip().lower()
+    line = _without_invisible(line)
     return line.strip().casefold().replace("\u0307", "")  # what is left of a Turkish capital I
 
 
@@ -160,10 +164,12 @@ def _without_invisible(text: str) -> str:
 def _read_quote_marks(letter: _Letter) -> None:
     """Mark the lines that begin with a quote mark, and the broken-off ends of such lines."""
     kind, clean = letter.kind, letter.clean
-    bars = sum(line.startswith("|") for line in clean) > 1
+    bars: bool | None = None
     for index, line in enumerate(letter.raw):
         if not clean[index] or (clean[index][0] not in _QUOTE_STARTS and ">" not in line[:20]):
             continue
+        if clean[index][0] == "|" and bars is None:
+            bars = sum(line.startswith("|") for line in clean) > 1
         if not _QUOTED.match(_without_invisible(line[:20])) or (clean[index][0] == "|" and not bars):
             continue
         if (

@@ -6,6 +6,7 @@ name under it stay: they do no harm and are often part of the sentence. All expr
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from inbound.phrases import branches
 
@@ -281,7 +282,7 @@ def machine_lines_above(lines: Sequence[str]) -> int:
             paragraph += 1
         first = lines[at]
         text = " ".join(lines[at:paragraph])[:800]
-        if not any(hint in text for hint in _BANNER_HINTS) or not _BANNER.search(text):
+        if not _holds_any(text, _BANNER_HINTS) or not _BANNER.search(text):
             break
         if _BANNER_HEAD.search(first) or len(text) > 90:
             at = end = (
@@ -292,6 +293,18 @@ def machine_lines_above(lines: Sequence[str]) -> int:
         else:
             break
     return end
+
+
+@lru_cache(maxsize=8)
+def _ascii(hints: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(hint for hint in hints if hint.isascii())
+
+
+def _holds_any(text: str, hints: tuple[str, ...]) -> bool:
+    for hint in _ascii(hints) if text.isascii() else hints:  # noqa: SIM110  # a generator takes three times as long
+        if hint in text:
+            return True
+    return False
 
 
 def device_line(line: str) -> bool:
@@ -307,8 +320,8 @@ def device_line(line: str) -> bool:
 def signature_start(lines: Sequence[str]) -> tuple[int, str] | None:
     """Return where the signature of a stretch of typed, cleaned lines begins and what gave it away."""
     text = " ".join(lines)
-    machines = any(hint in text for hint in _MACHINE_HINTS)
-    notices = len(text) > _SHORTEST_NOTICE and any(hint in text for hint in _NOTICE_HINTS)
+    machines = _holds_any(text, _MACHINE_HINTS)
+    notices = len(text) > _SHORTEST_NOTICE and _holds_any(text, _NOTICE_HINTS)
     farewell = -_FAREWELL_LINES - 1
     for at, line in enumerate(lines):
         if not line:

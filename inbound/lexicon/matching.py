@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from inbound.lexicon import TOPIC_CONCEPTS, load
 from inbound.lexicon.folding import fold, romanised
@@ -28,8 +29,7 @@ MOST_WORDS = 700  # bounds the work on a long letter
 LONGEST_WORD = 60  # a longer word is no word of any lexicon; bounds the memory of what was looked up
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of the text, folded, with where it stands."""
 
     text: str
@@ -38,8 +38,7 @@ class Word:
     start: int  # offset in the folded text
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A wording of the lexicon found in the text."""
 
     concept: str
