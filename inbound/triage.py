@@ -152,7 +152,8 @@ def triage(reading: Reading, situation: Situation, trust: Trust) -> tuple[Action
         case Verdict.AUTO:
             return (Nothing("a machine answered, and it asks for nothing"),)
         case Verdict.UNSUBSCRIBE:
-            return _leaves(reading, situation, trust)
+            # the number of a choice, copied with its words ("1 - stop all promotions"), means what our letter said
+            return _answered(reading, situation, trust) or _leaves(reading, situation, trust)
         case Verdict.SUBSCRIBE:
             return _answered(reading, situation, trust) or _joins(reading, situation, trust)
         case Verdict.UNCLEAR:
