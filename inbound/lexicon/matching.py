@@ -25,6 +25,7 @@ _RUN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f\uac00-\
 _SPACELESS = frozenset({"ja", "zh-Hans", "zh-Hant", "th", "ko"})
 _ANYWHERE = frozenset({"unsub", "sub", "stop", *TOPIC_CONCEPTS})  # English commands are typed in mails of any language
 _LONGEST_RUN = 14
+_TELLING = 6  # letters from which on a wording tells as much of the language as a little word of it
 MOST_WORDS = 700  # bounds the work on a long letter
 LONGEST_WORD = 60  # a longer word is no word of any lexicon; bounds the memory of what was looked up
 
@@ -243,7 +244,7 @@ def _languages(found: list[tuple[_Entry, int, int, int, str]]) -> tuple[str, fro
         if key in seen:
             continue
         seen.add(key)
-        score[entry.language] += 1.5 if entry.concept == "words" else min(1.5, 0.25 * len(surface))
+        score[entry.language] += 1.5 if len(surface) >= _TELLING or entry.concept == "words" else 0.25 * len(surface)
     if not score:
         return "", frozenset()
     best = max(sorted(score), key=lambda name: score[name])
@@ -258,24 +259,26 @@ def mark(text: str) -> Marked:
     language, chosen = _languages(found)
     places: dict[tuple[int, int], list[tuple[_Entry, int, int, str]]] = defaultdict(list)
     for entry, first, last, start, surface in found:
-        if entry.concept == "words":
+        concept = entry.concept
+        if concept == "words":
             continue
-        if entry.language in chosen or (entry.language == "en" and entry.concept in _ANYWHERE and len(surface) > 3):
+        if entry.language in chosen or (entry.language == "en" and concept in _ANYWHERE and len(surface) > 3):
             places[first, start].append((entry, last, start + len(surface), surface))
     hits: list[Hit] = []
     free_word = free_at = 0
-    for (first, start), options in sorted(places.items(), key=lambda item: item[0]):
+    for first, start in sorted(places):
+        options = places[first, start]
         if first < free_word or (first == free_word and start < free_at):
             continue
-        longest = max((last, end) for _, last, end, _ in options)
+        longest = max([(last, end) for _, last, end, _ in options]) if len(options) > 1 else options[0][1:3]
         kept = {entry.concept: surface for entry, last, end, surface in options if (last, end) == longest}
         if "retract" in kept:  # "do not remove me" as one wording says no more than itself
             kept = {"retract": kept["retract"]}
         word = words[first]
-        hits.extend(
+        hits += [
             Hit(c, s, first, longest[0], start, word.sentence, word.clause, first in quoted) for c, s in kept.items()
-        )
-        if _RUN.search(word.text):
+        ]
+        if not word.text.isascii() and _RUN.search(word.text):
             free_word, free_at = first, longest[1]
         else:
             free_word, free_at = longest[0] + 1, 0
