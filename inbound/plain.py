@@ -1,7 +1,7 @@
 """Is the whole letter one plain wish to leave?  Then nothing needs to be weighed. Pure.
 
 Greetings and courtesies are taken off both ends; what is left has to be, from its first to its last word, one of the
-sentences of ``lexicon/plain.toml``. So no negation, object or second thought can hide beside it. It decides nothing
+sentences of ``plain.toml``. So no negation, object or second thought can hide beside it. It decides nothing
 about letters that say more; :mod:`inbound.intent` weighs those.
 """
 
@@ -17,7 +17,7 @@ from inbound.lexicon.folding import fold
 
 LONGEST: Final = 200  # characters; a longer letter says more than one thing
 MOST_COURTESIES: Final = 6  # taken off each end; bounds the work
-DATA: Final = Path(__file__).parent / "lexicon" / "plain.toml"
+DATA: Final = Path(__file__).with_name("plain.toml")
 
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
 _UNSPACED = frozenset({"ja", "zh", "ko"})
