@@ -23,7 +23,7 @@ from inbound import topics  # noqa: E402
 from inbound.grammar import command_in  # noqa: E402
 from inbound.intent import own_subject  # noqa: E402
 from inbound.lexicon.folding import fold  # noqa: E402
-from inbound.lexicon.matching import mark  # noqa: E402
+from inbound.lexicon.spacing import mark_text  # noqa: E402
 from inbound.scoping import MODES, ROLES, Wish, mention_slots, mode_slots  # noqa: E402
 from inbound.statistics import BUCKETS, Model, bucket, features, pack  # noqa: E402
 from inbound.world import World, world_from_toml  # noqa: E402
@@ -51,8 +51,8 @@ def is_held(text: dict[str, Any], tenths: int) -> bool:
 
 
 def slots_of(text: dict[str, Any], world: World) -> tuple[int, ...]:
-    subject = mark(own_subject(text["subject"], world))
-    names = features(mark(text["text"][:4000]), subject, is_reply=text["in_reply_to"] is not None)
+    subject = mark_text(own_subject(text["subject"], world))
+    names = features(mark_text(text["text"][:4000]), subject, is_reply=text["in_reply_to"] is not None)
     return tuple(sorted({bucket(name) for name in names}))
 
 
@@ -65,7 +65,7 @@ def scope_rows(text: dict[str, Any], world: World) -> tuple[list[Row], list[Row]
     command = command_in(own, "subject")
     if command and topics.campaign_of(command.argument, world):
         return [], []
-    marked = mark(fold(f"{own}\n{text['text'][:4000]}") if own else text["text"][:4000])
+    marked = mark_text(fold(f"{own}\n{text['text'][:4000]}") if own else text["text"][:4000])
     replied = next((c for c in world.campaigns if c.id == text["in_reply_to"]), None)
     named = topics.mentions(marked, world)
     keys = {m.key for m in named}
@@ -77,9 +77,8 @@ def scope_rows(text: dict[str, Any], world: World) -> tuple[list[Row], list[Row]
         mode = 1
     else:
         mode = 2
-    count = len(keys)
     roles = [
-        (tuple(mention_slots(marked, m, wish, replied, count)), 2 if gold is None else 0 if m.key in gold else 1, 1.0)
+        (tuple(mention_slots(marked, m, wish, replied, named)), 2 if gold is None else 0 if m.key in gold else 1, 1.0)
         for m in named
     ]
     return [(tuple(mode_slots(marked, named, wish, replied)), mode, 1.0)], roles

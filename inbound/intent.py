@@ -22,12 +22,13 @@ from inbound.world import CampaignInfo, World
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
 SURE_TO_LEAVE: Final = 0.75
-SURE_TO_JOIN: Final = 0.85
-WORTH_ASKING: Final = 0.3
-SURE_OF_SCOPE: Final = 0.7
-
-SURE_AGAINST_DOUBTS: Final = 0.95
-WORTH_ASKING_UNSAID: Final = 0.5
+SURE_TO_JOIN: Final = 0.9
+WORTH_ASKING: Final = 0.2
+SURE_OF_SCOPE: Final = 0.9
+SURE_OF_ALL: Final = 0.8
+SURE_AGAINST_DOUBTS: Final = 0.9
+SURE_UNSAID: Final = 0.9  # no wording of leaving stands there: the mixture of the others alone speaks
+WORTH_ASKING_UNSAID: Final = 0.35
 
 _LEAVING = frozenset(
     [
@@ -217,10 +218,11 @@ def _wording(
     ignored = tuple(h.surface for h, n in zip(body.hits, names(body), strict=True) if "-" in n or h.quoted)[:10]
     against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
     evidence = _evidence(head, body)
+    enough = SURE_OF_ALL if scoped.scope == "all" else SURE_OF_SCOPE
     if leave >= join:
         reasons = _reasons(counted, scoped.reason, against, leave)
-        wanted = SURE_TO_LEAVE if evidence == "plain" else SURE_AGAINST_DOUBTS
-        if leave >= wanted and evidence != "none" and scoped.confidence >= SURE_OF_SCOPE:
+        wanted = {"plain": SURE_TO_LEAVE, "doubtful": SURE_AGAINST_DOUBTS, "none": SURE_UNSAID}[evidence]
+        if leave >= wanted and scoped.confidence >= enough:
             return Intent(
                 Verdict.UNSUBSCRIBE, scoped.scope, min(leave, scoped.confidence), language, reasons, counted, ignored
             )
@@ -229,7 +231,7 @@ def _wording(
     elif join >= WORTH_ASKING:
         scope = scoped.scope
         reasons = (f"It asks to join ({join:.0%} sure).",)
-        if join >= SURE_TO_JOIN and scoped.confidence >= SURE_OF_SCOPE:
+        if join >= SURE_TO_JOIN and scoped.confidence >= enough:
             return Intent(Verdict.SUBSCRIBE, scope, join, language, reasons, _surfaces(head, body, ("sub",)), ignored)
         return Intent(Verdict.UNCLEAR, None, join, language, reasons, _surfaces(head, body, ("sub",)), ignored, scope)
     if evidence == "plain" and _is_plainly_said(head, body):

@@ -1,8 +1,8 @@
 """The whole reading of a mail: bytes in, one decision with reasons out. Pure; never raises, whatever the bytes.
 
 Order: bounce, complaint, automatic answer, list mail, then what the person typed and what they want by it. What is
-none of
-these is for customer service; so is what fails to be read, with the failure as its reason. Nothing is acted on here.
+none of these is for customer service; so is what fails to be read, with the failure as its reason. Nothing is acted on
+here.
 """
 
 from inbound import topics
@@ -56,8 +56,9 @@ def read_letter(
         return Reading(Verdict.COMPLAINT, None, 0.95, reasons, mail, complaint=complaint)
     visible = visible_text(mail, world)
     machine = automatic_reasons(mail, visible.typed)
-    if not machine and envelope is not None and envelope.mail_from in {"", "<>"} and envelope.rcpt_to:
-        machine = ("The mail server named no sender (RFC 5321 4.5.5), as machines do.",)
+    nameless = envelope is not None and envelope.mail_from in {"", "<>"} and bool(envelope.rcpt_to)
+    if len(machine) == 1 and mail.header("return-path").strip() == "<>":  # the same, as a mailbox tells it
+        machine, nameless = (), True
     if machine:
         return Reading(Verdict.AUTO, None, 0.95, machine, mail, visible)
     if is_list_mail(mail):
@@ -67,6 +68,10 @@ def read_letter(
     intent = understand(
         mail.subject, visible.typed, world=world, replied=replied_campaign(mail, world), receives=receives
     )
+    if nameless and intent.verdict in {Verdict.HUMAN, Verdict.SUBSCRIBE}:
+        # RFC 3834 2: who wrote so gets no answer; a wish to leave still counts, and a doubtful one is for staff.
+        reason = "The mail server named no sender (RFC 5321 4.5.5), as machines do, and nothing in it asks to leave."
+        return Reading(Verdict.AUTO, None, 0.95, (reason,), mail, visible)
     return Reading(intent.verdict, intent.scope, intent.confidence, intent.reasons, mail, visible, intent)
 
 

@@ -1,13 +1,13 @@
 """How far a wish goes: everything, the topics it names, or everything but the topics it names. Pure.
 
-Two small models weigh the concepts round each topic (:mod:`inbound.statistics`); this module names what they weigh
-and puts their
-answers together. A scope that is not sure enough is asked about, never acted on.
+Two small models weigh the concepts round each topic (:mod:`inbound.statistics`); this module names what they
+weigh and puts their answers together. A scope that is not sure enough is asked about, never acted on.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Literal
 
 from inbound.lexicon.joining import names
@@ -49,6 +49,8 @@ _SIGNALS = frozenset(
     ]
 )
 
+_SELDOM = math.log(0.1)  # who wants all but some away names those that stay, and seldom any of the others as well
+
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
@@ -59,8 +61,11 @@ class Scoped:
     reason: str
 
 
-def mention_slots(marked: Marked, mention: Mention, wish: Wish, replied: CampaignInfo | None, count: int) -> list[int]:
+def mention_slots(
+    marked: Marked, mention: Mention, wish: Wish, replied: CampaignInfo | None, others: Sequence[Mention]
+) -> list[int]:
     """Return the slots of what stands round one mention of a topic."""
+    count = len({m.key for m in others})
     found = {f"{wish}", f"{wish}n{min(count, 4)}", f"{wish}rep{replied is not None and replied.topic == mention.key}"}
     before: list[str] = []
     after: list[str] = []
@@ -80,6 +85,13 @@ def mention_slots(marked: Marked, mention: Mention, wish: Wish, replied: Campaig
             distance = abs(hit.first - mention.first)
             found.add(f"{wish}c{side}:{name}")
             found.add(f"{wish}c{side}{'near' if distance <= 3 else 'far'}:{name}")
+    beside = [m for m in others if m.sentence == mention.sentence and m.key != mention.key]
+    if any((m.first, m.at) < (mention.first, mention.at) for m in beside):
+        found.add(f"{wish}second:{before[-1] if before else '-'}")
+    if any((m.first, m.at) > (mention.first, mention.at) for m in beside):
+        found.add(f"{wish}followed:{after[0] if after else '-'}")
+    if replied is not None and replied.topic != mention.key and any(m.key == replied.topic for m in others):
+        found.add(f"{wish}besides")
     last = before[-1] if before else "-"
     following = after[0] if after else "-"
     found.update((f"{wish}pb:{last}", f"{wish}pa:{following}", f"{wish}pp:{last}>{following}"))
@@ -87,7 +99,26 @@ def mention_slots(marked: Marked, mention: Mention, wish: Wish, replied: Campaig
         found.add(f"{wish}ppb:{before[-2]}>{last}")
     if len(after) > 1:
         found.add(f"{wish}ppa:{following}>{after[1]}")
+    found.update(f"{wish}{name}" for name in _words_beside(marked, mention))
     return sorted({bucket("m" + name) for name in found})
+
+
+def _words_beside(marked: Marked, mention: Mention) -> list[str]:
+    """Name the words of the clause that holds a mention, on either side: what the lexicon does not know of them."""
+    words = marked.words
+    here = words[mention.first].text if mention.first < len(words) else ""
+    found: list[str] = []
+    if len(mention.surface) < len(here) and not here.isascii():  # a script without spaces: the letters that follow
+        end = mention.at + len(mention.surface)
+        for side, run in (("w<", here[max(0, mention.at - 6) : mention.at]), ("w>", here[end : end + 12])):
+            found += [f"{side}{run[n : n + size]}" for size in (2, 3) for n in range(len(run) - size + 1)]
+    for n in range(max(0, mention.first - 6), min(len(words), mention.first + 9)):
+        if words[n].sentence == mention.sentence and n != mention.first:
+            side = "w<" if n < mention.first else "w>"
+            found.append(f"{side}{words[n].text[:8]}")
+            if words[n].clause == mention.clause:
+                found.append(f"c{side}{words[n].text[:8]}")
+    return found
 
 
 def mode_slots(marked: Marked, named: Sequence[Mention], wish: Wish, replied: CampaignInfo | None) -> list[int]:
@@ -128,28 +159,51 @@ def scope_of(
         return Scoped(
             "all", 1 - 0.5 * chances["named"] if _keeps(marked.hits) else 0.97, "it names no topic, so it means all"
         )
-    roles: dict[str, tuple[float, float]] = {}
-    for mention in named:
-        role = models["role"].probabilities(mention_slots(marked, mention, wish, replied, len({m.key for m in named})))
-        old = roles.get(mention.key, (0.0, 0.0))
-        roles[mention.key] = (old[0] + role["in"], old[1] + role["out"])
-    wanted = {key for key, (inside, outside) in roles.items() if inside >= outside}
-    kept = set(roles) - wanted
-    clear = min(max(pair) / (sum(pair) or 1.0) for pair in roles.values())
-    mode = max(MODES, key=lambda name: chances[name])
-    if mode == "named" and not wanted:
-        mode = "but" if chances["but"] > 0.2 else "all"
-    if mode == "but" and not kept:
-        mode = "named"
+    roles = [
+        (mention.key, models["role"].probabilities(mention_slots(marked, mention, wish, replied, named)))
+        for mention in named
+    ]
+    mode, chosen, confidence = _likeliest(chances, roles)
     match mode:
         case "named":
-            scope = tuple(key for key in everything if key in wanted)
-            return Scoped(scope, chances["named"] * clear, "it names the topics")
+            scope = tuple(key for key in everything if key in chosen)
+            return Scoped(scope, confidence, "it names the topics")
         case "but":
-            scope = tuple(key for key in everything if key not in kept)
-            return Scoped(scope or "all", chances["but"] * clear, "it means everything but the topics it keeps")
+            scope = tuple(key for key in everything if key not in chosen)
+            return Scoped(scope or "all", confidence, "it means everything but the topics it keeps")
         case _:
-            return Scoped("all", chances["all"], "it speaks of topics, but means all")
+            return Scoped("all", confidence, "it speaks of topics, but means all")
+
+
+def _likeliest(
+    chances: dict[str, float], roles: Sequence[tuple[str, dict[str, float]]]
+) -> tuple[str, frozenset[str], float]:
+    """Weigh every reading of the whole against the others: all; each choice of topics; all but each choice.
+
+    A topic is in or out as a whole, so the mentions of one topic speak together.
+    """
+    keys = list(dict.fromkeys(key for key, _ in roles))
+    times = {key: sum(1 for k, _ in roles if k == key) for key in keys}
+    weight = {
+        (key, role): sum(math.log(max(odds[role], 1e-6)) for k, odds in roles if k == key) / times[key]
+        for key in keys
+        for role in ROLES
+    }
+    readings: list[tuple[float, str, frozenset[str]]] = [
+        (math.log(max(chances["all"], 1e-6)) + sum(weight[key, "aside"] for key in keys), "all", frozenset())
+    ]
+    named, but = (math.log(max(chances[mode], 1e-6)) for mode in ("named", "but"))
+    for size in range(1, len(keys) + 1):
+        for chosen in combinations(keys, size):
+            rest = [key for key in keys if key not in chosen]
+            wanted = sum(weight[k, "in"] for k in chosen) + sum(weight[k, "out"] for k in rest)
+            kept = sum(weight[k, "out"] for k in chosen) + sum(weight[k, "in"] for k in rest)
+            kept += _SELDOM if rest else 0.0
+            readings += [(named + wanted, "named", frozenset(chosen)), (but + kept, "but", frozenset(chosen))]
+    readings.sort(key=lambda reading: (-reading[0], reading[1], sorted(reading[2])))
+    best = readings[0]
+    total = sum(math.exp(points - best[0]) for points, _, _ in readings)
+    return best[1], best[2], 1 / total
 
 
 def _keeps(hits: Sequence[Hit]) -> bool:

@@ -7,11 +7,10 @@ commas:
 ``*part*``    a word that holds it         ``a b c``    words in a row, each with or without ``*``
 ``a _ b``     one to three words between
 
-Chinese, Japanese and Thai have no spaces: there an entry is any run of characters. Entries are folded, so accents
-and case
-do not matter; Cyrillic and Greek ones also match as people type them in Latin letters. ``words`` holds the little
-words by which a
-language is known. This package finds wordings; what they mean together is decided in :mod:`inbound.intent`.
+Chinese, Japanese and Thai have no spaces: there an entry is any run of characters. Entries are folded, so accents and
+case do not matter; Cyrillic and Greek ones also match as people type them in Latin letters; Arabic and Hebrew ones also
+with "the", "and", "in", "to" written on to them; Korean ones whatever the gaps. ``words`` holds the little words by
+which a language is known. This package finds wordings; what they mean together is decided in :mod:`inbound.intent`.
 """
 
 import tomllib
@@ -78,20 +77,42 @@ CONCEPTS: Final = {
 }
 TOPIC_CONCEPTS: Final = ("deals", "courses", "events", "newsletter", "partners")
 
+#: little words that these languages write on to the next word: "the", "and", "in", "to", "from", "that"
+_PREFIXES: Final = {
+    "ar": ("و", "ف", "ب", "ل", "ال", "وال", "بال", "لل", "فال"),
+    "he": ("ה", "ו", "ב", "ל", "מ", "ש", "וה", "מה", "שה", "ול", "וב"),
+}
+_SHORTEST_STEM: Final = 3  # letters; a shorter stem with a prefix is some other word too often
+
+
+def _forms(language: str, entry: str) -> tuple[str, ...]:
+    """Return an entry as its language writes it: Korean without its gaps, Arabic and Hebrew with what is prefixed."""
+    if language == "ko" and not entry.isascii():
+        return (entry.replace(" ", ""),)
+    head = entry.split(" ", maxsplit=1)[0].rstrip("*")
+    if entry.isascii() or entry.startswith("*") or len(head) < _SHORTEST_STEM:
+        return (entry,)
+    return (entry, *(prefix + entry for prefix in _PREFIXES.get(language, ())))
+
 
 @cache
 def load() -> dict[str, dict[str, tuple[str, ...]]]:
     """Return language -> concept -> entries as written, read once. An unknown concept is an error that names it."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for file in sorted(resources.files(__package__).iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".toml"):
+        if not file.name.endswith(".toml") or file.name == "plain.toml":  # whole sentences, no concepts
             continue
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         unknown = set(table) - set(CONCEPTS)
         if unknown:
             raise ValueError(f"{file.name}: unknown concepts {', '.join(sorted(unknown))}")
         found[file.name.removesuffix(".toml")] = {
-            concept: tuple(entry.strip() for entry in entries.replace("\n", " ").split(",") if entry.strip())
+            concept: tuple(
+                form
+                for entry in entries.replace("\n", " ").split(",")
+                if entry.strip()
+                for form in _forms(file.name.removesuffix(".toml"), entry.strip())
+            )
             for concept, entries in table.items()
         }
     return found

@@ -88,6 +88,29 @@ def test_what_is_no_wish_to_leave_is_never_acted_on(typed: str) -> None:
     assert wish(typed).verdict in {Verdict.HUMAN, Verdict.UNCLEAR}
 
 
+@pytest.mark.parametrize(
+    ("typed", "scope"),
+    [
+        ("정기 메일 구독 취소 부탁 드립니다", "all"),
+        ("더 이상 메일 보내지 말아 주세요", "all"),
+        ("Keine Rabatte mehr, die Kurse gern weiter.", ("deals",)),
+        ("Please stop the webinars but keep the newsletter.", ("events",)),
+        ("Больше не присылайте скидки, новости оставьте.", ("deals",)),
+    ],
+)
+def test_gaps_and_topics_kept_are_understood(typed: str, scope: object) -> None:
+    intent = wish(typed)
+
+    assert intent.verdict in {Verdict.UNSUBSCRIBE, Verdict.UNCLEAR}
+    assert (intent.scope or intent.question) == scope
+
+
+def test_a_question_about_an_offer_is_for_people() -> None:
+    typed = "Gilt der Rabatt auch für Kurse, die ich schon angezahlt habe?"
+
+    assert wish(typed).verdict is Verdict.HUMAN
+
+
 def test_joining_is_told_from_leaving() -> None:
     intent = understand("subscribe events", "", world=WORLD, replied=None)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbound.model import Verdict
+from inbound.model import Envelope, Verdict
 from inbound.reading import read
 from inbound.world import world_from_toml
 from tests.corpora import corpus
@@ -32,6 +32,23 @@ def test_a_reply_that_asks_to_leave_is_understood_through_the_quote() -> None:
     reading = read(raw, world=WORLD)
 
     assert (reading.verdict, reading.scope) == (Verdict.UNSUBSCRIBE, "all")
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("Please unsubscribe me from your mailing list.", Verdict.UNSUBSCRIBE),
+        ("unsubscribe", Verdict.UNSUBSCRIBE),
+        ("Bitte nehmen Sie mich aus dem Verteiler.", Verdict.UNSUBSCRIBE),
+        ("We will look into it on Monday.", Verdict.AUTO),
+    ],
+)
+def test_a_wish_to_leave_counts_though_no_sender_was_named(body: str, verdict: Verdict) -> None:
+    """RFC 3834 2: mail with the null sender is not answered, but what it asks for is carried out."""
+    envelope = Envelope("", ("promotions@proengineer.example",))
+
+    assert read(mail("hello", body), world=WORLD, envelope=envelope).verdict is verdict
+    assert read(b"Return-Path: <>\r\n" + mail("hello", body), world=WORLD).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -63,5 +80,5 @@ def test_the_open_corpus_is_read_within_the_floor() -> None:
         acted += label["verdict"] == "unsubscribe" and right
         wrong += reading.verdict in {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE} and not right
 
-    assert wrong / total <= 0.02
-    assert acted / requests >= 0.75
+    assert wrong / total <= 0.01
+    assert acted / requests >= 0.8
