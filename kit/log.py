@@ -17,6 +17,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 def configure_logging(level: str = "info", form: Literal["auto", "json", "text"] = "auto") -> None:
     """Set up logging to standard error, once, at the start of a process."""
+    # what libraries write by themselves may carry an address or a piece of a letter
+    logging.getLogger().addHandler(logging.NullHandler())
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=True)

@@ -53,10 +53,10 @@ PURE = {
     "mailer/mime.py", "mailer/wire.py", "mailer/answers.py", "mailer/envelope.py", "mailer/outcomes.py",
     "mailer/handover.py", "mailer/steps.py", "mailer/relays.py", "mailer/retry.py", "campaigns/model.py",
     "campaigns/schedule.py", "inbound/model.py", "inbound/world.py", "inbound/mail.py", "inbound/replies.py",
-    "inbound/intent.py", "inbound/grammar.py", "inbound/plain.py", "inbound/topics.py", "inbound/automatic.py",
-    "inbound/bounces.py", "inbound/complaints.py", "inbound/loops.py", "inbound/content.py", "inbound/paths.py",
-    "inbound/traces.py", "inbound/answers.py", "inbound/authenticity.py", "inbound/triage.py", "inbound/reading.py",
-    "inbound/explain.py",
+    "inbound/intent.py", "inbound/grammar.py", "inbound/plain.py", "inbound/phrases.py", "inbound/topics.py",
+    "inbound/automatic.py", "inbound/bounces.py", "inbound/complaints.py", "inbound/loops.py", "inbound/content.py",
+    "inbound/paths.py", "inbound/traces.py", "inbound/answers.py", "inbound/authenticity.py", "inbound/triage.py",
+    "inbound/reading.py", "inbound/explain.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",
