@@ -75,7 +75,7 @@ def crossed(parts: int) -> list[Crossed]:
     return [pair for part in found for pair in part]
 
 
-def line(text: dict[str, Any], got: Intent | Reading) -> str:
+def on_one_line(text: dict[str, Any], got: Intent | Reading) -> str:
     """Return a text with what was decided about it on one line."""
     shown = json.dumps(f"{text['subject']} | {text['text'][:200]}", ensure_ascii=False)
     scopes = f"{text['verdict']} {text['scope']} -> {got.verdict.value} {got.scope}"

@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.crossing import crossed, line  # noqa: E402
+from bench.crossing import crossed, on_one_line  # noqa: E402
 from inbound.intent import understand  # noqa: E402
 from inbound.mail import read_mail  # noqa: E402
 from inbound.model import Scope  # noqa: E402
@@ -172,10 +172,10 @@ def cross(parts: int, worst: int) -> dict[str, Any]:
         "confusion": dict(Counter(f"{label['verdict']} -> {got[0]}" for label, got in results).most_common()),
         "by_language": by(results, "lang"),
         "by_trap": by(results, "trap"),
-        "worst": [line(*pair) for pair in sorted(wrong, key=lambda pair: -pair[1].confidence)][:worst],
-        "missed": [line(*pair) for pair in found if outcome(pair[0], told(pair[1].verdict.value, None)) == "missed"][
-            :worst
-        ],
+        "worst": [on_one_line(*pair) for pair in sorted(wrong, key=lambda pair: -pair[1].confidence)][:worst],
+        "missed": [
+            on_one_line(*pair) for pair in found if outcome(pair[0], told(pair[1].verdict.value, None)) == "missed"
+        ][:worst],
     }
 
 

@@ -23,12 +23,12 @@ TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
 SURE_TO_LEAVE: Final = 0.75
 SURE_TO_JOIN: Final = 0.9
-WORTH_ASKING: Final = 0.2
+WORTH_ASKING: Final = 0.13
 SURE_OF_SCOPE: Final = 0.9
 SURE_OF_ALL: Final = 0.8
 SURE_AGAINST_DOUBTS: Final = 0.9
 SURE_UNSAID: Final = 0.9  # no wording of leaving stands there: the mixture of the others alone speaks
-WORTH_ASKING_UNSAID: Final = 0.35
+WORTH_ASKING_UNSAID: Final = 0.2
 
 _LEAVING = frozenset(
     [
