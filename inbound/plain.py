@@ -7,9 +7,8 @@ about letters that say more; :mod:`inbound.intent` weighs those.
 
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,14 @@ DATA: Final = Path(__file__).with_name("plain.toml")
 
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
 _UNSPACED = frozenset({"ja", "zh", "ko"})
+_LATIN = re.compile("[a-z]")
+_SCRIPTS = {
+    "ru": re.compile("[\u0400-\u04ff]"),
+    "ar": re.compile("[\u0600-\u06ff]"),
+    "ko": re.compile("[\uac00-\ud7af\u1100-\u11ff]"),
+    "ja": re.compile("[\u3040-\u30ff\u4e00-\u9fff]"),
+    "zh": re.compile("[\u4e00-\u9fff]|^td?$"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,20 @@ def plain_stay(text: str) -> str:
     return ""
 
 
-def _candidates(text: str) -> Iterator[tuple[_Language, tuple[str, ...]]]:
-    """Yield for each language the text as it has to match: whole, and without its courtesies."""
+@lru_cache(maxsize=16)
+def _candidates(text: str) -> tuple[tuple[_Language, tuple[str, ...]], ...]:
+    """Return for each language whose script it is the text as it has to match: whole, and without its courtesies."""
     if len(text) > LONGEST or not text.strip():
-        return
+        return ()
     spaced = " ".join(_PUNCTUATION.sub(" ", fold(text)).split())
     packed = spaced.replace(" ", "")
+    found = []
     for language in _languages():
+        if not _SCRIPTS.get(language.name, _LATIN).search(spaced):
+            continue
         words = packed if language.name in _UNSPACED else spaced
-        yield language, tuple(dict.fromkeys((words, _without_courtesies(words, language))))
+        found.append((language, tuple(dict.fromkeys((words, _without_courtesies(words, language))))))
+    return tuple(found)
 
 
 def _without_courtesies(words: str, language: _Language) -> str:
