@@ -27,9 +27,9 @@ _log = logger("mailer.attention")
 class Attention:
     """The ears of one worker."""
 
-    def __init__(self, database: Database, hearing: Hearing) -> None:
+    def __init__(self, database: Database, hearing: Hearing, *, deaf_seconds: float = DEAF_SECONDS) -> None:
         """Take the withdrawals that this process hears of; nothing is read yet."""
-        self._database, self._hearing = database, hearing
+        self._database, self._hearing, self._deaf_seconds = database, hearing, deaf_seconds
         self._active: Counter[int] = Counter()
         self._gates: dict[int, str] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -54,7 +54,7 @@ class Attention:
             return Hindrance.WITHDRAWN
         if self._gates.get(mailing_id) != "open":
             return Hindrance.HELD
-        return Hindrance.DEAF if lasting_seconds() - self._heard_at > DEAF_SECONDS else None
+        return Hindrance.DEAF if lasting_seconds() - self._heard_at > self._deaf_seconds else None
 
     async def listen(self, *, with_gates: bool) -> None:
         """Read what was withdrawn since the last time, and which mailings may still go out."""

@@ -25,7 +25,7 @@ from kit.errors import ByleaveError, Permanent, Temporary
 from kit.jobs import Interrupted
 from kit.log import logger
 from mailer import delivery, journal
-from mailer.attention import Attention
+from mailer.attention import DEAF_SECONDS, Attention
 from mailer.delivery import Shut, Slice
 from mailer.journal import ClaimJournal, Journal
 from mailer.model import OutgoingMail
@@ -112,6 +112,7 @@ class Courier:
         slice_size: int = 100,
         require_age: bool = False,
         compose_threads: int = 2,
+        deaf_seconds: float = DEAF_SECONDS,
         on_hard_bounce: OnHardBounce | None = None,
         on_broken: OnBroken | None = None,
         known_workers: KnownWorkers | None = None,
@@ -119,7 +120,7 @@ class Courier:
     ) -> None:
         """Join the parts; the name of the worker is that of its journal."""
         self._database, self._post, self._prepare = database, post, prepare
-        self._attention = Attention(database, hearing)
+        self._attention = Attention(database, hearing, deaf_seconds=deaf_seconds)
         self._journal, self._clock = journal, clock
         self._has_lease, self._is_stopping = has_lease, is_stopping
         self._plan, self._slice_size, self._require_age = plan, slice_size, require_age

@@ -65,6 +65,7 @@ async def a_courier(
     """Run a courier until the end of the block."""
     settings: dict[str, Any] = {"has_lease": lambda: True, "clock": lambda: NOW, "slice_size": 10} | options
     prepare_ = settings.pop("prepare", prepare)
+    settings.setdefault("deaf_seconds", 60.0)  # a busy machine may stall a test for longer than the usual second
     courier = Courier(database, post, prepare_, hearing=Hearing(), journal=Journal(folder, worker), **settings)
     listening = asyncio.create_task(courier.run())
     try:
