@@ -86,16 +86,9 @@ class Press:
         """Return the compiled promotion of a campaign; compiled anew when this process sees it first."""
         if mailing_id not in self._promotions:
             async with self.ground.database.reading() as session:
-                mailing = await mailings.load(session, mailing_id)
-                topics = {topic.key: topic.name for topic in await policy.all_topics(session)}
-            if mailing is None:
-                raise NoSuchMailing
-            self._promotions[mailing_id] = self.compiled(mailing, topics[mailing.topic])
+                mailing, topic_name = await _written(session, mailing_id)
+            self._promotions[mailing_id] = self.compiled(mailing, topic_name)
         return self._promotions[mailing_id]
-
-    def forget(self, mailing_id: int) -> None:
-        """Let go of a campaign that is over."""
-        self._promotions.pop(mailing_id, None)
 
     def compiled(self, mailing: Mailing, topic_name: str) -> Promotion:
         """Compile a promotion, or raise :class:`mailer.alternatives.UnfitTemplate` saying what is wrong with it."""
@@ -114,11 +107,17 @@ def recipient_of(clearance: Clearance) -> Recipient:
 
 async def check(ground: Ground, session: Session, mailing_id: int) -> None:
     """Raise where a campaign can't be composed: now, not at three in the morning."""
+    mailing, topic_name = await _written(session, mailing_id)
+    Press.of(ground).compiled(mailing, topic_name).words(EXAMPLE)
+
+
+async def _written(session: Session, mailing_id: int) -> tuple[Mailing, str]:
+    """Return a mailing and the name of its topic, or raise where there is no such mailing."""
     mailing = await mailings.load(session, mailing_id)
-    topics = {topic.key: topic.name for topic in await policy.all_topics(session)}
     if mailing is None:
         raise NoSuchMailing
-    Press.of(ground).compiled(mailing, topics[mailing.topic]).words(EXAMPLE)
+    names = {topic.key: topic.name for topic in await policy.all_topics(session)}
+    return mailing, names[mailing.topic]
 
 
 async def preview_of(ground: Ground, mailing_id: int, address: EmailAddress | None) -> dict[str, Any]:
@@ -133,12 +132,9 @@ async def send_test(ground: Ground, mailing_id: int, to: EmailAddress) -> str:
     """Send the letter once to a colleague, with [Test] before the subject; return the relay's answer."""
     press = Press.of(ground)
     async with ground.database.reading() as session:
-        mailing = await mailings.load(session, mailing_id)
-        topics = {topic.key: topic.name for topic in await policy.all_topics(session)}
-    if mailing is None:
-        raise NoSuchMailing
+        mailing, topic_name = await _written(session, mailing_id)
     marked = dataclasses.replace(mailing, subject=f"[Test] {mailing.subject}")
-    promotion = press.compiled(marked, topics[mailing.topic])
+    promotion = press.compiled(marked, topic_name)
     letter = promotion.letter(dataclasses.replace(EXAMPLE, address=to), datetime.now(UTC))
     parcel = Parcel(
         letter.mail_from, str(letter.rcpt_to), letter.content, letter.needs_smtputf8, clearance="a test, to a colleague"

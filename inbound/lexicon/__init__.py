@@ -100,7 +100,7 @@ def load() -> dict[str, dict[str, tuple[str, ...]]]:
     """Return language -> concept -> entries as written, read once. An unknown concept is an error that names it."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for file in sorted(resources.files(__package__).iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".toml") or file.name == "plain.toml":  # whole sentences, no concepts
+        if not file.name.endswith(".toml"):
             continue
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         unknown = set(table) - set(CONCEPTS)

@@ -117,6 +117,9 @@ async def test_who_leaves_while_a_campaign_runs_gets_nothing_more(tmp_path: Path
         f"{sorted((one.door, round(lag * 1000, 1)) for one, lag in late.items())} (door, ms)"
     )
     assert Counter(one.door for one in stopped).keys() == {"by_reply", "by_one_click", "by_the_ledger"}
+    # reply and one-click are heard in the worker's own process, before the answer; one may have been on the wire
+    heard_here = [one for one in late if one.door != "by_the_ledger"]
+    assert len(heard_here) <= max(1, len(left) // 50), heard_here
     assert len(late) <= len(left) // 5, late
     assert all(lag < ON_THE_WIRE_SECONDS for lag in late.values()), late
     assert total(counts) == counts["snapshot"] == PEOPLE
