@@ -10,8 +10,7 @@ from typing import Final, Literal
 
 from inbound import topics
 from inbound.grammar import Command, command_in, commands, without_prefixes
-from inbound.lexicon.joining import names
-from inbound.lexicon.matching import Marked
+from inbound.lexicon.marked import Marked
 from inbound.lexicon.spacing import mark_text
 from inbound.model import Intent, Scope, Verdict
 from inbound.plain import plain_stay, plain_wish
@@ -189,7 +188,7 @@ def _command(
     else:
         return None
     against = {"retract", "mistake"} & {h.concept for h in body.hits} or any(
-        n.startswith(("unsub-no", "sub-no")) for n in (*names(body), *names(head))
+        n.startswith(("unsub-no", "sub-no")) for n in (*body.names, *head.names)
     )
     chance = chances["unsubscribe" if command.verb == "unsubscribe" else "subscribe"]
     if against or chance < 0.02:
@@ -215,7 +214,7 @@ def _wording(
     wish: Wish = "unsubscribe" if leave >= join else "subscribe"
     scoped = scope_of(both, world, replied, wish=wish, models=learned)
     counted = _surfaces(head, body, _COUNTING)
-    ignored = tuple(h.surface for h, n in zip(body.hits, names(body), strict=True) if "-" in n or h.quoted)[:10]
+    ignored = tuple(h.surface for h, n in zip(body.hits, body.names, strict=True) if "-" in n or h.quoted)[:10]
     against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
     evidence = _evidence(head, body)
     enough = SURE_OF_ALL if scoped.scope == "all" else SURE_OF_SCOPE
@@ -243,7 +242,7 @@ def _wording(
 
 def _evidence(head: Marked, body: Marked) -> Literal["plain", "doubtful", "none"]:
     """Tell whether wordings of leaving stand there at all, and whether something in the letter speaks against them."""
-    said = {name for marked in (head, body) for name in names(marked)}
+    said = {name for marked in (head, body) for name in marked.names}
     concepts = {hit.concept for marked in (head, body) for hit in marked.hits}
     if not said & _LEAVING:
         return "none"
@@ -254,7 +253,7 @@ def _evidence(head: Marked, body: Marked) -> Literal["plain", "doubtful", "none"
 
 def _is_plainly_said(head: Marked, body: Marked) -> bool:
     """Tell a letter with a wording of leaving and nothing that explains it away: too likely a wish not to ask."""
-    said = {name for marked in (head, body) for name in names(marked)}
+    said = {name for marked in (head, body) for name in marked.names}
     concepts = {hit.concept for marked in (head, body) for hit in marked.hits}
     return "unsub" in said and not concepts & {
         "order",
@@ -276,7 +275,7 @@ def _reasons(counted: tuple[str, ...], scope: str, against: list[str], leave: fl
 
 
 def _surfaces(head: Marked, body: Marked, concepts: tuple[str, ...]) -> tuple[str, ...]:
-    found = [h.surface for m in (head, body) for h, n in zip(m.hits, names(m), strict=True) if n in concepts]
+    found = [h.surface for m in (head, body) for h, n in zip(m.hits, m.names, strict=True) if n in concepts]
     return tuple(dict.fromkeys(found))[:10]
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
-from inbound.lexicon.joining import names
-from inbound.lexicon.matching import Hit, Marked
+from inbound.lexicon.marked import Hit, Marked
 from inbound.model import Scope
 from inbound.statistics import Model, bucket
 from inbound.topics import Mention, mentions
@@ -69,7 +68,7 @@ def mention_slots(
     found = {f"{wish}", f"{wish}n{min(count, 4)}", f"{wish}rep{replied is not None and replied.topic == mention.key}"}
     before: list[str] = []
     after: list[str] = []
-    for hit, name in zip(marked.hits, names(marked), strict=True):
+    for hit, name in zip(marked.hits, marked.names, strict=True):
         if hit.concept not in _SIGNALS:
             if hit.concept in {"except", "only", "rest", "all"}:
                 found.add(f"{wish}d:{name}")
@@ -124,7 +123,7 @@ def _words_beside(marked: Marked, mention: Mention) -> list[str]:
 def mode_slots(marked: Marked, named: Sequence[Mention], wish: Wish, replied: CampaignInfo | None) -> list[int]:
     """Return the slots of what tells a wish for all from a wish for some."""
     keys = {m.key for m in named}
-    concepts = [n for n in names(marked) if n.partition("-")[0].rstrip("'") in _SIGNALS]
+    concepts = [n for n in marked.names if n.partition("-")[0].rstrip("'") in _SIGNALS]
     found = {wish, f"{wish}k{len(keys)}", f"{wish}rep{replied is not None and replied.topic in keys}"}
     some = "t" if keys else "0"
     unique = sorted(set(concepts))
@@ -134,7 +133,7 @@ def mode_slots(marked: Marked, named: Sequence[Mention], wish: Wish, replied: Ca
             found.update(f"{wish}{some}&{name}&{other}" for other in unique if other != name)
     pairs = [
         (h.concept, n, h.sentence)
-        for h, n in zip(marked.hits, names(marked), strict=True)
+        for h, n in zip(marked.hits, marked.names, strict=True)
         if h.concept in _SIGNALS or any(m.first == h.first for m in named)
     ]
     for (a, an, s), (b, bn, t) in pairwise(pairs):

@@ -16,8 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from inbound.lexicon.joining import names as joined_names
-from inbound.lexicon.matching import Hit, Marked
+from inbound.lexicon.marked import Hit, Marked
 
 BUCKETS: Final = 1 << 16  # bounds the weights file: one octet a bucket and class
 WORDS_READ: Final = 400  # bounds the work on a long letter
@@ -45,7 +44,7 @@ def _sentences(hits: Sequence[Hit], named: Sequence[str]) -> Iterable[tuple[int,
 def concept_features(marked: Marked, place: str) -> list[str]:
     """Name the concepts of a text, alone, in pairs and in threes, sentence by sentence."""
     found: set[str] = set()
-    named = joined_names(marked)
+    named = marked.names
     for number, (sentence, names) in enumerate(_sentences(marked.hits, named)):
         asked = sentence in marked.questions
         for n, name in enumerate(names):
@@ -78,7 +77,7 @@ def features(body: Marked, subject: Marked, *, is_reply: bool) -> list[str]:
         if 0 in body.questions and len({w.sentence for w in body.words}) == 1:
             found.append("?only")
     found += concept_features(body, "b") + concept_features(subject, "s")
-    found += [f"x{a}&{b}" for a in sorted(set(joined_names(subject))) for b in sorted(set(joined_names(body)))]
+    found += [f"x{a}&{b}" for a in sorted(set(subject.names)) for b in sorted(set(body.names))]
     return found
 
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from inbound.lexicon import TOPIC_CONCEPTS
 from inbound.lexicon.folding import fold
-from inbound.lexicon.matching import Hit, Marked, mark
+from inbound.lexicon.marked import Hit, Marked
+from inbound.lexicon.matching import mark
 from inbound.world import CampaignInfo, TopicInfo, World
 
 _PRIORITY = ("partners", "newsletter", "events", "courses", "deals")

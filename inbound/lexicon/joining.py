@@ -6,7 +6,7 @@ thing than the bare wording. Here it gets another name, such as ``unsub-no`` or 
 language.
 """
 
-from inbound.lexicon.matching import Hit, Marked
+from inbound.lexicon.marked import Hit
 
 LEAVING = frozenset({"unsub", "stop", "remove", "cancel"})
 WISHES = LEAVING | {"nowant", "sub"}
@@ -42,9 +42,8 @@ def _is_negated(hits: tuple[Hit, ...], n: int) -> bool:
     return False
 
 
-def names(marked: Marked) -> tuple[str, ...]:
+def joined(hits: tuple[Hit, ...], questions: frozenset[int]) -> tuple[str, ...]:
     """Return the name of each hit, with what stands round it: ``-no``, ``-obj``, ``-how``, ``-if``, ``-third``."""
-    hits = marked.hits
     found: list[str] = []
     denied = -1  # the clause in which leaving was denied: what follows there is denied too
     for n, hit in enumerate(hits):
@@ -58,7 +57,7 @@ def names(marked: Marked) -> tuple[str, ...]:
                 denied = hit.clause if hit.concept in LEAVING else denied
             if close & OBJECTS and not close & {"mail", "list", "ad"}:
                 name += "-obj"
-            if hit.sentence in marked.questions and "how" in whole:
+            if hit.sentence in questions and "how" in whole:
                 name += "-how"
             if any(h.concept == "if" and h.first <= hit.first for h in near):
                 name += "-if"

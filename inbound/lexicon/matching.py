@@ -8,10 +8,11 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 from inbound.lexicon import TOPIC_CONCEPTS, load
 from inbound.lexicon.folding import fold, romanised
+from inbound.lexicon.joining import joined
+from inbound.lexicon.marked import Hit, Marked, Word
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:]{1,64}@[^\s<>()\[\],;:]{1,255}")
 _URL = re.compile(r"https?://\S{1,2000}")
@@ -28,40 +29,6 @@ _LONGEST_RUN = 14
 _TELLING = 6  # letters from which on a wording tells as much of the language as a little word of it
 MOST_WORDS = 700  # bounds the work on a long letter
 LONGEST_WORD = 60  # a longer word is no word of any lexicon; bounds the memory of what was looked up
-
-
-class Word(NamedTuple):
-    """A word of the text, folded, with where it stands."""
-
-    text: str
-    sentence: int
-    clause: int
-    start: int  # offset in the folded text
-
-
-class Hit(NamedTuple):
-    """A wording of the lexicon found in the text."""
-
-    concept: str
-    surface: str
-    first: int  # index of the first word
-    last: int  # index of the last word
-    at: int  # order within the word, for scripts without spaces
-    sentence: int
-    clause: int
-    quoted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """A text with its words and the wordings found in it."""
-
-    folded: str
-    words: tuple[Word, ...]
-    hits: tuple[Hit, ...]
-    language: str
-    questions: frozenset[int] = frozenset()  # sentences that end in a question mark
-    shouts: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -282,4 +249,5 @@ def mark(text: str) -> Marked:
             free_word, free_at = first, longest[1]
         else:
             free_word, free_at = longest[0] + 1, 0
-    return Marked(folded, words, tuple(hits), language, questions, shouts)
+    told = tuple(hits)
+    return Marked(folded, words, told, joined(told, questions), language, questions, shouts)

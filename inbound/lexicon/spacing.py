@@ -6,7 +6,8 @@ are closed on both sides: in the entries by :func:`inbound.lexicon.load`, in the
 
 import re
 
-from inbound.lexicon.matching import Marked, mark
+from inbound.lexicon.marked import Marked
+from inbound.lexicon.matching import mark
 
 _GAP = re.compile("(?<=[\uac00-\ud7af])[ \t]+(?=[\uac00-\ud7af])")
 
