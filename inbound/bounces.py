@@ -88,6 +88,7 @@ class Failure:
     status: str
     diagnostic: str
     told_by: str  # what said so
+    given_up: bool = True  # the server tries no more
 
 
 def find_bounce(mail: InboundMail, raw: bytes = b"") -> Bounce | None:
@@ -107,6 +108,7 @@ def find_bounce(mail: InboundMail, raw: bytes = b"") -> Bounce | None:
         kind="hard" if hard else "soft",
         status=worst.status,
         diagnostic=worst.diagnostic,
+        given_up=any(failure.given_up for failure in failures),
         reasons=(f"a mail server reports a failed delivery ({worst.told_by})", why),
     )
 
@@ -269,7 +271,7 @@ def _judged(
     words = " ".join(words.split())
     status = status_of(status_field, words)
     dead = not trying and is_dead(status=status, words=words, domain=recipient.domain, context=context, alone=alone)
-    return Failure(recipient, dead, status, words[:DIAGNOSTIC_CHARACTERS], told_by)
+    return Failure(recipient, dead, status, words[:DIAGNOSTIC_CHARACTERS], told_by, given_up=not trying)
 
 
 def _shown(mail: InboundMail) -> str:

@@ -5,6 +5,7 @@ never the letter and never an address; the bytes stay only where the mail waits 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
@@ -20,6 +21,7 @@ from consent import ledger
 from consent.model import Proof, Subscriber, SubscriberId
 from consent.policy import all_topics
 from consent.subscribers import among
+from inbound import soft_bounces
 from inbound import triage as acts
 from inbound.answers import read_answer
 from inbound.authenticity import Verdict as Trust
@@ -192,6 +194,7 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
     by_number = {person.id: person for person in people}
     by_key = {person.address.key: person for person in people if person.address is not None}
     mailings = await _mailings(session, {token.mailing_id for token in tokens if token.mailing_id})
+    bounced = await _soft_bounces(session, mails, traces)
     cases = []
     for number, paper in mails.items():
         reading, trace = paper.reading, traces[number]
@@ -212,9 +215,37 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
             asked_details=asked.details if asked else {},
             no_answer=why_no_answer(reading.mail, paper.envelope, house.own),
             loop=why_loop(reading.mail, house.own),
+            soft_bounces_before=tuple(bounced[owner.id]) if owner else (),
+            at=paper.at,
         )
         cases.append(_Case(number, paper, owner, sender, mailing_id, trust, triage(reading, situation, trust)))
     return cases
+
+
+async def _soft_bounces(
+    session: AsyncSession, mails: Mapping[int, Paper], traces: Mapping[int, Trace | None]
+) -> Mapping[int, list[datetime]]:
+    """Return when letters to those whom these bounces name came back for a time before, by person."""
+    found: dict[int, list[datetime]] = defaultdict(list)
+    named = {
+        trace.token.subscriber_id: paper.at
+        for number, paper in mails.items()
+        if paper.reading.bounce is not None and paper.reading.bounce.kind == "soft" and (trace := traces[number])
+    }
+    if not named:
+        return found
+    since = min(named.values()) - soft_bounces.LOOKED_BACK
+    rows = await session.execute(
+        sa.select(DecisionRow.subscriber_id, DecisionRow.at, DecisionRow.actions)
+        .where(DecisionRow.subscriber_id.in_(sorted(named)), DecisionRow.verdict == "bounce", DecisionRow.at > since)
+        .order_by(DecisionRow.id)
+    )
+    for person, at, actions in rows:
+        if any(action.startswith(soft_bounces.COUNTED) for action in actions):
+            found[person or 0].append(at)
+        if any(action.startswith("suppress") for action in actions):  # lifted since: what led to it is forgiven
+            found[person or 0].clear()
+    return found
 
 
 def _addresses(sender: EmailAddress | None) -> tuple[EmailAddress, ...]:

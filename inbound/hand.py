@@ -16,6 +16,7 @@ from consent.rejoin import undo
 from inbound import triage as acts
 from inbound.loops import OwnNames
 from inbound.model import Reading
+from inbound.soft_bounces import COUNTED
 from inbound.triage import Action
 from kit.addresses import EmailAddress
 from kit.db import Session
@@ -123,7 +124,8 @@ class Hand:
                     self.session, action.person, reason=action.reason, source=source, at=self.at
                 ), (action.reason,))  # fmt: skip
             case acts.SoftBounce():
-                self.done.append(f"soft bounce {action.status}".strip())
+                noted = COUNTED if action.counts else "bounce that does not count"
+                self.done.append(f"{noted} {action.status}".strip())
             case acts.AskCustomer():
                 details = {"topics": list(action.topics), "scope": "topics" if action.topics else "all"}
                 if not self._write(Kind.QUESTION, self.people[action.person], details, in_thread=True):

@@ -129,6 +129,7 @@ class Bounce:
     kind: Literal["hard", "soft"]
     status: str = ""  # RFC 3463, e.g. "5.1.1"
     diagnostic: str = ""
+    given_up: bool = True  # False where the server still tries (RFC 3464 2.3.3, "delayed")
     reasons: tuple[str, ...] = ()
 
 

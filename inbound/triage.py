@@ -8,9 +8,11 @@ itself (:mod:`inbound.dispatch` does).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, assert_never
 
 from consent.model import Door, Proof, SubscriberId
+from inbound import soft_bounces
 from inbound.answers import Answer, read_answer
 from inbound.authenticity import Rung
 from inbound.authenticity import Verdict as Trust
@@ -35,6 +37,8 @@ class Situation:
     asked_details: Mapping[str, Any] = field(default_factory=dict)
     no_answer: str = ""  # why no machine may answer
     loop: str = ""  # why this is our own mail coming back
+    soft_bounces_before: tuple[datetime, ...] = ()  # of the owner, those that count
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,11 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class SoftBounce:
-    """Count a delivery that failed for a time; the decisions are the count."""
+    """Note a delivery that failed for a time. The decisions are the count (:mod:`inbound.soft_bounces`)."""
 
     person: SubscriberId
     status: str
+    counts: bool = True  # False where it says nothing about the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +184,12 @@ def _bounced(reading: Reading, situation: Situation) -> tuple[Action, ...]:
         return (ListForStaff("a report of failed delivery that names no letter of ours; it changes nothing"),)
     if reading.bounce.kind == "hard":
         return (Suppress(situation.owner, "bounce", Door.BOUNCE),)
-    return (SoftBounce(situation.owner, reading.bounce.status),)
+    if not soft_bounces.counts(reading.bounce):
+        return (SoftBounce(situation.owner, reading.bounce.status, counts=False),)
+    noted = SoftBounce(situation.owner, reading.bounce.status)
+    if situation.at and soft_bounces.say_dead((*situation.soft_bounces_before, situation.at), situation.at):
+        return (noted, Suppress(situation.owner, "soft bounces", Door.BOUNCE))
+    return (noted,)
 
 
 def _complained(reading: Reading, situation: Situation) -> tuple[Action, ...]:

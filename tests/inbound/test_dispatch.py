@@ -9,6 +9,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from consent import ledger
+from consent.ledger import Source
+from consent.model import Door, Proof
 from consent.tables import SubscriberRow, SuppressionRow
 from inbound.model import Envelope, Reading
 from inbound.world import World
@@ -271,6 +274,26 @@ async def test_a_soft_bounce_is_counted_and_suppresses_nobody(town: Town) -> Non
 
     assert (await town.decisions())[0].actions == ["soft bounce 5.1.1"]
     assert await town.events() == []
+
+
+async def test_soft_bounces_that_last_suppress_and_begin_anew_when_lifted(town: Town) -> None:
+    """Ten weeks of a full mailbox; after staff lifted it, the count begins at nothing."""
+    verp = TOKENS.bounce_address("bounce.shop.example", town.anna, town.mailing)
+
+    async def bounced(week: int) -> list[str]:
+        mail = a_mail(sender="mailer-daemon@x.example", text="bounced soft", message_id=f"{week}@x")
+        await town.intake.take(mail, an_envelope("", verp), NOW + timedelta(weeks=week))
+        return (await town.decisions())[-1].actions
+
+    done = [await bounced(week) for week in range(12)]
+
+    first = next(week for week, actions in enumerate(done) if "suppress soft bounces" in actions)
+    assert 7 <= first <= 10
+    assert await _suppressed(town) == "soft bounces"
+    async with town.database.transaction() as session:
+        source = Source(Door.STAFF, Proof.STAFF, {"by": "operator"})
+        await ledger.lift(session, town.anna, source=source, at=NOW + timedelta(weeks=12))
+    assert await bounced(13) == ["soft bounce 5.1.1"]
 
 
 async def test_a_complaint_with_our_identifier_ends_everything(town: Town) -> None:
