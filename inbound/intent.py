@@ -9,13 +9,14 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from inbound import topics
+from inbound.features import features, slots
 from inbound.grammar import Command, command_in, commands, without_prefixes
 from inbound.lexicon.marked import Marked
 from inbound.lexicon.spacing import mark_text
 from inbound.model import Intent, Scope, Verdict
 from inbound.plain import plain_stay, plain_wish
 from inbound.scoping import Wish, scope_of
-from inbound.statistics import Model, bucket, features, models
+from inbound.statistics import Model, models
 from inbound.world import CampaignInfo, World
 
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
@@ -109,20 +110,20 @@ def understand(
     learned = models() if learned is None else learned
     typed = typed[:TYPED]
     own = own_subject(subject[:SUBJECT], world)
-    body = mark_text(typed)
-    head = mark_text(own)
-    chances = weigh(body, head, is_reply=replied is not None, learned=learned)
     found = commands(own, typed)
     if not found and (subject_command := _subject_command(own, world)):
         found = (subject_command,)
+    plain = None if found else _plainly(subject, own, typed, world)
+    if plain is not None:
+        return _within(plain, receives, replied)
+    body = mark_text(typed)
+    head = mark_text(own)
     language = body.language or head.language
+    chances = weigh(body, head, is_reply=replied is not None, learned=learned)
     if found:
         decided = _command(found, body, head, chances, world=world, language=language)
         if decided is not None:
             return _within(decided, receives, replied)
-    plain = None if found else _plainly(subject, own, typed, world)
-    if plain is not None:
-        return _within(plain, receives, replied)
     decided = _wording(body, head, chances, world=world, replied=replied, language=language, learned=learned)
     return _within(decided, receives, replied)
 
@@ -161,8 +162,7 @@ def _subject_command(own: str, world: World) -> Command | None:
 
 def weigh(body: Marked, head: Marked, *, is_reply: bool, learned: dict[str, Model]) -> dict[str, float]:
     """Return how likely each verdict is by the statistical model alone."""
-    slots = sorted({bucket(name) for name in features(body, head, is_reply=is_reply)})
-    return learned["verdict"].probabilities(slots)
+    return learned["verdict"].probabilities(slots(features(body, head, is_reply=is_reply)))
 
 
 def _command(

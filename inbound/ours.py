@@ -224,25 +224,9 @@ def _matched(template: tuple[str, ...], words: list[str], at: int) -> int:
     return last if literal >= SHINGLE else at
 
 
+@lru_cache(maxsize=64)  # worlds and campaigns; a new world comes with each new topic or mailing
 def own_text(world: World, campaigns: tuple[str, ...] = ()) -> OwnText:
     """Return what a world knows of our words: those of the campaigns named by id, or of all where none is named."""
-    # By identity first: comparing or hashing a world takes longer than reading a mail.
-    kept = _KEPT.get((id(world), campaigns))
-    if kept is not None and kept[0] is world:
-        return kept[1]
-    own = _own_text(world, campaigns)
-    if len(_KEPT) >= MOST_KEPT:
-        _KEPT.clear()
-    _KEPT[id(world), campaigns] = (world, own)
-    return own
-
-
-MOST_KEPT = 64  # worlds and campaigns; a new world comes with each new topic or mailing
-_KEPT: dict[tuple[int, tuple[str, ...]], tuple[World, OwnText]] = {}
-
-
-@lru_cache(maxsize=64)
-def _own_text(world: World, campaigns: tuple[str, ...]) -> OwnText:
     texts = [c.text for c in world.campaigns if c.text and (not campaigns or c.id in campaigns)]
     return OwnText.of(
         *texts,

@@ -14,7 +14,7 @@ from inbound.intent import understand
 from inbound.mail import read_mail
 from inbound.model import Envelope, InboundMail, Reading, Verdict
 from inbound.replies import visible_text
-from inbound.world import CampaignInfo, World, campaigns_answered
+from inbound.world import CampaignInfo, World, by_id, campaigns_answered
 
 _NOTHING = InboundMail({}, "", None, "", (), (), (), "", (), None, "", {}, "", "", (), 0)
 
@@ -77,8 +77,7 @@ def read_letter(
 
 def replied_campaign(mail: InboundMail, world: World) -> CampaignInfo | None:
     """Return the campaign that a mail answers: by the Message-ID it refers to, else by its subject."""
-    by_id = {campaign.id: campaign for campaign in world.campaigns}
     answered = campaigns_answered(world, mail.in_reply_to[:50], (*mail.recipients, *mail.delivered_to))
     if answered:
-        return by_id[answered[0]]
+        return by_id(world)[answered[0]]
     return topics.campaign_of(without_prefixes(mail.subject), world)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
+from inbound.features import slots
 from inbound.lexicon.marked import Hit, Marked
 from inbound.model import Scope
-from inbound.statistics import Model, bucket
+from inbound.statistics import Model
 from inbound.topics import Mention, mentions
 from inbound.world import CampaignInfo, World
 
@@ -60,10 +61,10 @@ class Scoped:
     reason: str
 
 
-def mention_slots(
+def mention_features(
     marked: Marked, mention: Mention, wish: Wish, replied: CampaignInfo | None, others: Sequence[Mention]
-) -> list[int]:
-    """Return the slots of what stands round one mention of a topic."""
+) -> set[str]:
+    """Name what stands round one mention of a topic."""
     count = len({m.key for m in others})
     found = {f"{wish}", f"{wish}n{min(count, 4)}", f"{wish}rep{replied is not None and replied.topic == mention.key}"}
     before: list[str] = []
@@ -99,7 +100,7 @@ def mention_slots(
     if len(after) > 1:
         found.add(f"{wish}ppa:{following}>{after[1]}")
     found.update(f"{wish}{name}" for name in _words_beside(marked, mention))
-    return sorted({bucket("m" + name) for name in found})
+    return {"m" + name for name in found}
 
 
 def _words_beside(marked: Marked, mention: Mention) -> list[str]:
@@ -120,8 +121,8 @@ def _words_beside(marked: Marked, mention: Mention) -> list[str]:
     return found
 
 
-def mode_slots(marked: Marked, named: Sequence[Mention], wish: Wish, replied: CampaignInfo | None) -> list[int]:
-    """Return the slots of what tells a wish for all from a wish for some."""
+def mode_features(marked: Marked, named: Sequence[Mention], wish: Wish, replied: CampaignInfo | None) -> set[str]:
+    """Name what tells a wish for all from a wish for some."""
     keys = {m.key for m in named}
     concepts = [n for n in marked.names if n.partition("-")[0].rstrip("'") in _SIGNALS]
     found = {wish, f"{wish}k{len(keys)}", f"{wish}rep{replied is not None and replied.topic in keys}"}
@@ -141,7 +142,7 @@ def mode_slots(marked: Marked, named: Sequence[Mention], wish: Wish, replied: Ca
             left = an if a in _SIGNALS else "T"
             right = bn if b in _SIGNALS else "T"
             found.add(f"{wish}>{left}>{right}")
-    return sorted({bucket("o" + name) for name in found})
+    return {"o" + name for name in found}
 
 
 def scope_of(
@@ -150,7 +151,7 @@ def scope_of(
     """Return what a wish reaches: all, or topics, and how sure that is."""
     everything = tuple(t.key for t in world.topics)
     named = mentions(marked, world)
-    chances = models["mode"].probabilities(mode_slots(marked, named, wish, replied))
+    chances = models["mode"].probabilities(slots(mode_features(marked, named, wish, replied)))
     if not named:
         here = replied is not None and chances["named"] > chances["all"] and _keeps(marked.hits)
         if here and replied is not None:
@@ -159,7 +160,7 @@ def scope_of(
             "all", 1 - 0.5 * chances["named"] if _keeps(marked.hits) else 0.97, "it names no topic, so it means all"
         )
     roles = [
-        (mention.key, models["role"].probabilities(mention_slots(marked, mention, wish, replied, named)))
+        (mention.key, models["role"].probabilities(slots(mention_features(marked, mention, wish, replied, named))))
         for mention in named
     ]
     mode, chosen, confidence = _likeliest(chances, roles)

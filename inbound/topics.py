@@ -61,9 +61,14 @@ def _names(topics: tuple[TopicInfo, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(set(found), key=lambda pair: (-len(pair[0]), pair)))
 
 
-@lru_cache(maxsize=256)
-def _subjects(campaigns: tuple[CampaignInfo, ...]) -> tuple[tuple[str, CampaignInfo], ...]:
-    return tuple((_plain(campaign.subject), campaign) for campaign in campaigns)
+@lru_cache(maxsize=8)
+def _subjects(world: World) -> tuple[tuple[str, CampaignInfo], ...]:
+    return tuple((_plain(campaign.subject), campaign) for campaign in world.campaigns)
+
+
+@lru_cache(maxsize=8)
+def _by_subject(world: World) -> dict[str, CampaignInfo]:
+    return {subject: campaign for subject, campaign in reversed(_subjects(world)) if subject}
 
 
 def campaign_of(text: str, world: World) -> CampaignInfo | None:
@@ -71,10 +76,9 @@ def campaign_of(text: str, world: World) -> CampaignInfo | None:
     plain = _plain(text)[:300]
     if not plain:
         return None
-    subjects = _subjects(world.campaigns)
-    for subject, campaign in subjects:
-        if plain == subject:
-            return campaign
+    if exact := _by_subject(world).get(plain):
+        return exact
+    subjects = _subjects(world)
     if len(plain) < SHORTEST_SUBJECT and plain.isascii():
         return None
     begun = {
@@ -150,7 +154,7 @@ def _is_part_of_partners(hit: Hit, topical: list[Hit]) -> bool:
 def campaign_named_after(text: str, world: World) -> tuple[str, CampaignInfo] | None:
     """Return the words before the subject of a campaign and that campaign, where a text is "<words> <subject>"."""
     plain = _plain(text)[:400]
-    for subject, campaign in _subjects(world.campaigns):
+    for subject, campaign in _subjects(world):
         if len(subject) >= SHORTEST_SUBJECT and plain.endswith(subject) and plain != subject:
             return plain[: -len(subject)].strip(), campaign
     return None

@@ -6,6 +6,7 @@ A world comes from the database (the listener) or from a TOML file (``byleave un
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kit.addresses import EmailAddress, try_address
 
@@ -29,9 +30,12 @@ class CampaignInfo:
     text: str = ""  # the plain text that was sent, where known: its lines are not the customer's
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """Topics, campaigns sent lately, and our own names and addresses."""
+    """Topics, campaigns sent lately, and our own names and addresses.
+
+    Two worlds are never equal: what is worked out about one is kept by its identity, whatever the number of campaigns.
+    """
 
     company: str = ""
     addresses: tuple[EmailAddress, ...] = ()
@@ -53,8 +57,14 @@ def campaigns_answered(world: World, references: Iterable[str], addresses: Itera
         found = [reference.partition("@")[0].partition(".")[0] for reference in references]
     else:
         found = [world.campaign_of(text) for text in (*references, *map(str, addresses))]
-    known = {campaign.id for campaign in world.campaigns}
+    known = by_id(world)
     return tuple(dict.fromkeys(one for one in found if one in known))
+
+
+@lru_cache(maxsize=8)
+def by_id(world: World) -> dict[str, CampaignInfo]:
+    """Return the campaigns of a world by their ids."""
+    return {campaign.id: campaign for campaign in world.campaigns}
 
 
 def world_from_toml(text: str) -> World:
