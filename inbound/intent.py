@@ -6,9 +6,10 @@ answer is UNCLEAR with the scope to ask about. It never looks at who wrote, send
 """
 
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 from inbound import topics
+from inbound.evidence import against, counted, evidence, ignored, is_denied, is_plainly_said
 from inbound.features import features, slots
 from inbound.grammar import Command, command_in, commands, without_prefixes
 from inbound.lexicon.marked import Marked
@@ -29,67 +30,6 @@ SURE_OF_ALL: Final = 0.8
 SURE_AGAINST_DOUBTS: Final = 0.9
 SURE_UNSAID: Final = 0.9  # no wording of leaving stands there: the mixture of the others alone speaks
 WORTH_ASKING_UNSAID: Final = 0.2
-
-_LEAVING = frozenset(
-    [
-        "unsub",
-        "nowant",
-        "stop",
-        "remove",
-        "cancel",
-        "nointerest",
-        "enough",
-        "legal",
-        "left",
-        "dead",
-        "wrong",
-        "unsub-how",
-        "unsub-obj",
-        "stop-obj",
-        "remove-obj",
-        "nowant-obj",
-        "unsub-how-if",
-        "nowant-how",
-        "stop-how",
-        "unsub-third",
-        "remove-third",
-        "stop-third",
-        "nowant-third",
-        "unsub-if",
-        "stop-if",
-        "nowant-if",
-        "remove-if",
-    ]
-)
-_COUNTING = (
-    "unsub",
-    "nowant",
-    "stop",
-    "remove",
-    "cancel",
-    "nointerest",
-    "enough",
-    "legal",
-    "left",
-    "dead",
-    "wrong",
-    "career",
-)
-_AGAINST = {
-    "retract": "takes an earlier message back",
-    "fewer": "asks for fewer mails, not for none",
-    "pause": "asks for a pause",
-    "order": "is about an order or a payment",
-    "seat": "is about a booking or a seat",
-    "account": "is about the account",
-    "paid": "is about a paid subscription",
-    "tech": "is about course material",
-    "change": "asks to change details",
-    "third": "speaks of somebody else",
-    "how": "is a question",
-    "if": "is only a condition",
-    "access": "asks what data we hold",
-}
 
 
 def understand(
@@ -187,11 +127,8 @@ def _command(
         scope, why = (key,), f"“{command.argument}” is a topic"
     else:
         return None
-    against = {"retract", "mistake"} & {h.concept for h in body.hits} or any(
-        n.startswith(("unsub-no", "sub-no")) for n in (*body.names, *head.names)
-    )
     chance = chances["unsubscribe" if command.verb == "unsubscribe" else "subscribe"]
-    if against or chance < 0.02:
+    if chance < 0.02 or is_denied(head, body):
         return None
     where = "subject" if command.source == "subject" else "text"
     reasons = (f"The {where} is the command “{command.text[:80]}”; {why}.",)
@@ -210,73 +147,34 @@ def _wording(
     learned: dict[str, Model],
 ) -> Intent:
     leave, join = chances["unsubscribe"], chances["subscribe"]
-    both = _joined(head, body)
     wish: Wish = "unsubscribe" if leave >= join else "subscribe"
-    scoped = scope_of(both, world, replied, wish=wish, models=learned)
-    counted = _surfaces(head, body, _COUNTING)
-    ignored = tuple(h.surface for h, n in zip(body.hits, body.names, strict=True) if "-" in n or h.quoted)[:10]
-    against = [why for concept, why in _AGAINST.items() if any(h.concept == concept for h in body.hits)]
-    evidence = _evidence(head, body)
+    scoped = scope_of(_joined(head, body), world, replied, wish=wish, models=learned)
+    words = counted(head, body, model=learned["verdict"], wish=wish)
+    left_out = ignored(body)
+    said = evidence(head, body)
     enough = SURE_OF_ALL if scoped.scope == "all" else SURE_OF_SCOPE
     if leave >= join:
-        reasons = _reasons(counted, scoped.reason, against, leave)
-        wanted = {"plain": SURE_TO_LEAVE, "doubtful": SURE_AGAINST_DOUBTS, "none": SURE_UNSAID}[evidence]
+        reasons = _reasons(words, scoped.reason, against(body), leave)
+        wanted = {"plain": SURE_TO_LEAVE, "doubtful": SURE_AGAINST_DOUBTS, "none": SURE_UNSAID}[said]
         if leave >= wanted and scoped.confidence >= enough:
-            return Intent(
-                Verdict.UNSUBSCRIBE, scoped.scope, min(leave, scoped.confidence), language, reasons, counted, ignored
-            )
-        if leave >= (WORTH_ASKING if evidence != "none" else WORTH_ASKING_UNSAID):
-            return Intent(Verdict.UNCLEAR, None, leave, language, reasons, counted, ignored, question=scoped.scope)
+            sure = min(leave, scoped.confidence)
+            return Intent(Verdict.UNSUBSCRIBE, scoped.scope, sure, language, reasons, words, left_out)
+        worth_asking = leave >= (WORTH_ASKING if said != "none" else WORTH_ASKING_UNSAID)
+        if worth_asking or (said == "plain" and is_plainly_said(head, body)):
+            return Intent(Verdict.UNCLEAR, None, leave, language, reasons, words, left_out, question=scoped.scope)
     elif join >= WORTH_ASKING:
-        scope = scoped.scope
         reasons = (f"It asks to join ({join:.0%} sure).",)
         if join >= SURE_TO_JOIN and scoped.confidence >= enough:
-            return Intent(Verdict.SUBSCRIBE, scope, join, language, reasons, _surfaces(head, body, ("sub",)), ignored)
-        return Intent(Verdict.UNCLEAR, None, join, language, reasons, _surfaces(head, body, ("sub",)), ignored, scope)
-    if evidence == "plain" and _is_plainly_said(head, body):
-        reasons = _reasons(counted, scoped.reason, against, leave)
-        return Intent(Verdict.UNCLEAR, None, WORTH_ASKING, language, reasons, counted, ignored, question=scoped.scope)
-    reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against[:3]))
-    return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), (*counted, *ignored))
-
-
-def _evidence(head: Marked, body: Marked) -> Literal["plain", "doubtful", "none"]:
-    """Tell whether wordings of leaving stand there at all, and whether something in the letter speaks against them."""
-    said = {name for marked in (head, body) for name in marked.names}
-    concepts = {hit.concept for marked in (head, body) for hit in marked.hits}
-    if not said & _LEAVING:
-        return "none"
-    denied = any(name.startswith(("unsub-no", "stop-no", "remove-no")) for name in said)
-    doubts = denied or concepts & {"retract", "mistake", "access", "sub", "fewer", "pause", "ooo", "change"}
-    return "doubtful" if doubts else "plain"
-
-
-def _is_plainly_said(head: Marked, body: Marked) -> bool:
-    """Tell a letter with a wording of leaving and nothing that explains it away: too likely a wish not to ask."""
-    said = {name for marked in (head, body) for name in marked.names}
-    concepts = {hit.concept for marked in (head, body) for hit in marked.hits}
-    return "unsub" in said and not concepts & {
-        "order",
-        "seat",
-        "account",
-        "paid",
-        "tech",
-        "if",
-        "keep",
-        "praise",
-        "ooo",
-    }
+            return Intent(Verdict.SUBSCRIBE, scoped.scope, join, language, reasons, words, left_out)
+        return Intent(Verdict.UNCLEAR, None, join, language, reasons, words, left_out, scoped.scope)
+    reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against(body)[:3]))
+    return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), left_out)
 
 
 def _reasons(counted: tuple[str, ...], scope: str, against: list[str], leave: float) -> tuple[str, ...]:
     words = ", ".join(f"“{word}”" for word in counted[:5])
     first = f"It asks to leave ({leave:.0%} sure)" + (f": {words}." if words else ".")
     return (first, f"As for what: {scope}.", *(f"But it {why}." for why in against[:2]))
-
-
-def _surfaces(head: Marked, body: Marked, concepts: tuple[str, ...]) -> tuple[str, ...]:
-    found = [h.surface for m in (head, body) for h, n in zip(m.hits, m.names, strict=True) if n in concepts]
-    return tuple(dict.fromkeys(found))[:10]
 
 
 @lru_cache(maxsize=256)

@@ -40,6 +40,16 @@ class Model:
         total = sum(powers)
         return {name: power / total for name, power in zip(self.classes, powers, strict=True)}
 
+    def leaning(self, slots: Iterable[int], *, toward: str, against: str) -> float:
+        """Return how many points some features give to one class more than to another."""
+        chosen = list(slots)
+        points = {
+            name: scale * sum([table[slot] for slot in chosen])
+            for name, scale, table in zip(self.classes, self.scales, self.weights, strict=True)
+            if name in {toward, against}
+        }
+        return points[toward] - points[against]
+
 
 def pack(models: dict[str, Model]) -> bytes:
     """Write models as one compressed file; :func:`unpack` is its inverse."""
