@@ -74,7 +74,7 @@ def word_features(marked: Marked, place: str) -> list[str]:
     Each name begins with "/", by which the trainer knows them: they count less than concepts.
     """  # noqa: D205 - one sentence
     found: list[str] = []
-    for sentence in _words_by_sentence(marked.words[:WORDS_READ]):
+    for sentence in words_by_sentence(marked.words):
         for n, (_, word) in enumerate(sentence):
             if is_spaceless(word):
                 run = word[:RUN_READ]
@@ -115,29 +115,37 @@ def _concepts_by_sentence(hits: Sequence[Hit], named: Sequence[str]) -> Iterator
         yield sentence, current
 
 
-def _words_by_sentence(words: Sequence[Word]) -> list[list[tuple[int, str]]]:
+def words_by_sentence(words: Sequence[Word]) -> list[list[tuple[int, str]]]:
+    """Return the first words of a text, sentence by sentence, each with its place."""
     found: dict[int, list[tuple[int, str]]] = {}
-    for n, word in enumerate(words):
+    for n, word in enumerate(words[:WORDS_READ]):
         found.setdefault(word.sentence, []).append((n, word.text))
     return list(found.values())
 
 
 def _mixed(marked: Marked) -> Iterator[list[str]]:
-    """Yield each sentence with its wordings replaced by the names of their concepts, other words by their beginning."""
-    named: dict[int, list[tuple[int, str]]] = {}
+    for sentence in words_by_sentence(marked.words):
+        yield [token for _, _, token in mixed_tokens(marked, sentence)]
+
+
+def mixed_tokens(marked: Marked, sentence: Iterable[tuple[int, str]]) -> list[tuple[int, int, str]]:
+    """Return a sentence with its wordings replaced by the names of their concepts, other words by their beginning.
+
+    Each token has the place of its word, and its place within the word; ``sentence`` holds the words with theirs.
+    """
+    named: dict[int, list[tuple[int, int, str]]] = {}
     for hit, name in zip(marked.hits, marked.names, strict=True):
-        named.setdefault(hit.first, []).append((hit.last, "#" + name))
-    for sentence in _words_by_sentence(marked.words[:WORDS_READ]):
-        tokens: list[str] = []
-        last = -1
-        for n, word in sentence:
-            if n <= last:
-                continue
-            if n not in named:
-                tokens.append(word[: 3 if is_spaceless(word) else STEM + 1])
-                continue
-            for end, name in named[n]:
-                if not tokens or tokens[-1] != name:
-                    tokens.append(name)
-                last = max(last, end)
-        yield tokens
+        named.setdefault(hit.first, []).append((hit.last, hit.at, "#" + name))
+    tokens: list[tuple[int, int, str]] = []
+    last = -1
+    for n, word in sentence:
+        if n <= last:
+            continue
+        if n not in named:
+            tokens.append((n, 0, word[: 3 if is_spaceless(word) else STEM + 1]))
+            continue
+        for end, at, name in named[n]:
+            if not tokens or tokens[-1][2] != name:
+                tokens.append((n, at, name))
+            last = max(last, end)
+    return tokens

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from inbound import topics
-from inbound.evidence import against, counted, evidence, ignored, is_denied, is_plainly_said
+from inbound.evidence import Evidence, against, counted, evidence, ignored, is_denied, is_plainly_said
 from inbound.features import features, slots
 from inbound.grammar import Command, command_in, commands, without_prefixes
 from inbound.lexicon.marked import Marked
@@ -22,14 +22,17 @@ from inbound.world import CampaignInfo, World
 
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
-SURE_TO_LEAVE: Final = 0.75
+#: How sure the wish and its scope must be together before it is carried out, by what stands there in words.
+SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.78, "doubtful": 0.92, "none": 0.92}
+SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.88, "doubtful": 0.95, "none": 0.95}
 SURE_TO_JOIN: Final = 0.9
-WORTH_ASKING: Final = 0.13
-SURE_OF_SCOPE: Final = 0.9
-SURE_OF_ALL: Final = 0.8
-SURE_AGAINST_DOUBTS: Final = 0.9
-SURE_UNSAID: Final = 0.9  # no wording of leaving stands there: the mixture of the others alone speaks
-WORTH_ASKING_UNSAID: Final = 0.2
+#: How likely a wish must be before the customer is asked about it.
+WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.12, "doubtful": 0.12, "none": 0.14}
+GREETING: Final = 3  # words of a subject that says nothing, such as "hello there"
+#: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
+#: them. Long letters from anywhere hold every word.
+WORTH_ASKING_A_STRANGER: Final = 0.4  # where no wording of leaving stands
+WORDS_OF_A_STRANGER: Final = 60
 
 
 def understand(
@@ -53,6 +56,8 @@ def understand(
     found = commands(own, typed)
     if not found and (subject_command := _subject_command(own, world)):
         found = (subject_command,)
+    if not typed.strip() and not own:
+        return Intent(Verdict.HUMAN, None, 1.0, "", ("Nothing was typed.",))
     plain = None if found else _plainly(subject, own, typed, world)
     if plain is not None:
         return _within(plain, receives, replied)
@@ -65,6 +70,8 @@ def understand(
         if decided is not None:
             return _within(decided, receives, replied)
     decided = _wording(body, head, chances, world=world, replied=replied, language=language, learned=learned)
+    if found and decided.verdict is Verdict.UNSUBSCRIBE and is_denied(head, body):
+        decided = _with(decided, Verdict.UNCLEAR, None, decided.scope, "But it takes back or denies what it commands.")
     return _within(decided, receives, replied)
 
 
@@ -76,7 +83,9 @@ def _plainly(subject: str, own: str, typed: str, world: World) -> Intent | None:
     if wish is None or topics.is_named(wish.words, world):
         return None
     if own and without_prefixes(subject) == subject.strip() and plain_wish(own) is None:
-        return None  # the customer wrote a subject of their own: the wish may be about that
+        told = mark_text(own).hits
+        if not wish.is_sure or told or len(own.split()) > GREETING:
+            return None  # the customer wrote a subject of their own: the wish may be about that
     reasons = (f"The whole letter is a plain wish to leave: “{wish.words}”.",)
     return Intent(Verdict.UNSUBSCRIBE, "all", 0.97, wish.language, reasons, (wish.words,))
 
@@ -152,23 +161,29 @@ def _wording(
     words = counted(head, body, model=learned["verdict"], wish=wish)
     left_out = ignored(body)
     said = evidence(head, body)
-    enough = SURE_OF_ALL if scoped.scope == "all" else SURE_OF_SCOPE
     if leave >= join:
         reasons = _reasons(words, scoped.reason, against(body), leave)
-        wanted = {"plain": SURE_TO_LEAVE, "doubtful": SURE_AGAINST_DOUBTS, "none": SURE_UNSAID}[said]
-        if leave >= wanted and scoped.confidence >= enough:
+        enough = (SURE_OF_ALL if scoped.scope == "all" else SURE_OF_TOPICS)[said]
+        is_known = replied is not None or (said != "none" and len(body.words) <= WORDS_OF_A_STRANGER)
+        if leave * scoped.confidence >= enough and is_known:
             sure = min(leave, scoped.confidence)
             return Intent(Verdict.UNSUBSCRIBE, scoped.scope, sure, language, reasons, words, left_out)
-        worth_asking = leave >= (WORTH_ASKING if said != "none" else WORTH_ASKING_UNSAID)
-        if worth_asking or (said == "plain" and is_plainly_said(head, body)):
+        if _is_worth_asking(leave, said, is_known=is_known, is_plain=is_plainly_said(head, body), body=body):
             return Intent(Verdict.UNCLEAR, None, leave, language, reasons, words, left_out, question=scoped.scope)
-    elif join >= WORTH_ASKING:
+    elif join >= WORTH_ASKING["plain"]:
         reasons = (f"It asks to join ({join:.0%} sure).",)
-        if join >= SURE_TO_JOIN and scoped.confidence >= enough:
+        if join * scoped.confidence >= SURE_TO_JOIN:
             return Intent(Verdict.SUBSCRIBE, scoped.scope, join, language, reasons, words, left_out)
         return Intent(Verdict.UNCLEAR, None, join, language, reasons, words, left_out, scoped.scope)
     reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against(body)[:3]))
     return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), left_out)
+
+
+def _is_worth_asking(leave: float, said: Evidence, *, is_known: bool, is_plain: bool, body: Marked) -> bool:
+    """Say whether a wish that is not sure is likely enough to ask about it."""
+    if is_known:
+        return leave >= WORTH_ASKING[said] or (said == "plain" and is_plain)
+    return leave >= WORTH_ASKING_A_STRANGER and (is_plain or len(body.words) <= WORDS_OF_A_STRANGER)
 
 
 def _reasons(counted: tuple[str, ...], scope: str, against: list[str], leave: float) -> tuple[str, ...]:

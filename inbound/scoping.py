@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
-from inbound.features import slots
-from inbound.lexicon.marked import Hit, Marked
+from inbound.features import mixed_tokens, slots, words_by_sentence
+from inbound.lexicon.marked import Marked
 from inbound.model import Scope
 from inbound.statistics import Model
 from inbound.topics import Mention, mentions
@@ -49,6 +49,8 @@ _SIGNALS = frozenset(
     ]
 )
 
+UNNAMED = 0.97  # how sure it is at most that all is meant where no topic is named
+WORDS_BESIDE = 120  # of a sentence; bounds the work on a long one
 _SELDOM = math.log(0.1)  # who wants all but some away names those that stay, and seldom any of the others as well
 
 
@@ -62,7 +64,11 @@ class Scoped:
 
 
 def mention_features(
-    marked: Marked, mention: Mention, wish: Wish, replied: CampaignInfo | None, others: Sequence[Mention]
+    marked: Marked,
+    mention: Mention,
+    wish: Wish,
+    replied: CampaignInfo | None,
+    others: Sequence[Mention],
 ) -> set[str]:
     """Name what stands round one mention of a topic."""
     count = len({m.key for m in others})
@@ -100,7 +106,24 @@ def mention_features(
     if len(after) > 1:
         found.add(f"{wish}ppa:{following}>{after[1]}")
     found.update(f"{wish}{name}" for name in _words_beside(marked, mention))
-    return {"m" + name for name in found}
+    near = {f"/m{wish}{name}" for name in _tokens_beside(marked, mention, others)}
+    return {"m" + name for name in found} | near
+
+
+def _tokens_beside(marked: Marked, mention: Mention, others: Sequence[Mention]) -> list[str]:
+    """Name what stands right before and behind a mention, as concepts and beginnings of words, up to three."""
+    sentence = [(n, w.text) for n, w in enumerate(marked.words) if w.sentence == mention.sentence]
+    topics = {(m.first, m.at): "U" for m in others} | {(mention.first, mention.at): "T"}
+    tokens = [topics.get((n, at), token) for n, at, token in mixed_tokens(marked, sentence[:WORDS_BESIDE])]
+    if "T" not in tokens:
+        return []
+    padded = ["^", "^", "^", *tokens, "$", "$", "$"]
+    here = padded.index("T")
+    before, behind = padded[here - 3 : here], padded[here + 1 : here + 4]
+    found = [f"L{n}:{'_'.join(before[-n:])}" for n in (1, 2, 3)] + [f"R{n}:{'_'.join(behind[:n])}" for n in (1, 2, 3)]
+    found.append(f"B:{before[-1]}_{behind[0]}")
+    found += [f"l:{token}" for token in set(tokens[: here - 3])] + [f"r:{t}" for t in set(tokens[here - 2 :])]
+    return found
 
 
 def _words_beside(marked: Marked, mention: Mention) -> list[str]:
@@ -142,7 +165,20 @@ def mode_features(marked: Marked, named: Sequence[Mention], wish: Wish, replied:
             left = an if a in _SIGNALS else "T"
             right = bn if b in _SIGNALS else "T"
             found.add(f"{wish}>{left}>{right}")
-    return {"o" + name for name in found}
+    return {"o" + name for name in found} | {f"/o{wish}{name}" for name in _order_of(marked, named, replied)}
+
+
+def _order_of(marked: Marked, named: Sequence[Mention], replied: CampaignInfo | None) -> list[str]:
+    """Name the order of concepts, words and topics in each sentence; a topic is the one answered ("R") or not."""
+    topics = {(m.first, m.at): "R" if replied is not None and m.key == replied.topic else "T" for m in named}
+    found: list[str] = []
+    for sentence in words_by_sentence(marked.words):
+        tokens = [topics.get((n, at), token) for n, at, token in mixed_tokens(marked, sentence)]
+        padded = ("^", *tokens, "$")
+        found += [f"w{token}" for token in tokens]
+        found += [f"W{a}_{b}" for a, b in pairwise(padded)]
+        found += [f"M{a}_{b}_{c}" for a, b, c in zip(padded, padded[1:], padded[2:], strict=False)]
+    return found
 
 
 def scope_of(
@@ -153,14 +189,15 @@ def scope_of(
     named = mentions(marked, world)
     chances = models["mode"].probabilities(slots(mode_features(marked, named, wish, replied)))
     if not named:
-        here = replied is not None and chances["named"] > chances["all"] and _keeps(marked.hits)
-        if here and replied is not None:
+        if replied is not None and chances["named"] > chances["all"]:
             return Scoped((replied.topic,), chances["named"], "it speaks of this mailing and keeps the rest")
-        return Scoped(
-            "all", 1 - 0.5 * chances["named"] if _keeps(marked.hits) else 0.97, "it names no topic, so it means all"
-        )
+        sure = 1 - chances["named"] if replied is not None else UNNAMED
+        return Scoped("all", min(sure, UNNAMED), "it names no topic, so it means all")
     roles = [
-        (mention.key, models["role"].probabilities(slots(mention_features(marked, mention, wish, replied, named))))
+        (
+            mention.key,
+            models["role"].probabilities(slots(mention_features(marked, mention, wish, replied, named))),
+        )
         for mention in named
     ]
     mode, chosen, confidence = _likeliest(chances, roles)
@@ -204,8 +241,3 @@ def _likeliest(
     best = readings[0]
     total = sum(math.exp(points - best[0]) for points, _, _ in readings)
     return best[1], best[2], 1 / total
-
-
-def _keeps(hits: Sequence[Hit]) -> bool:
-    concepts = {hit.concept for hit in hits}
-    return bool(concepts & {"rest", "only", "except"}) and bool(concepts & {"keep", "recv", "only"})
