@@ -5,8 +5,8 @@ Wordings of the lexicon first; where none stands there and the weights alone hav
 
 from typing import Final, Literal
 
-from inbound.features import is_spaceless, slots
-from inbound.lexicon.marked import Marked
+from inbound.features import slots
+from inbound.lexicon.marked import Marked, is_spaceless
 from inbound.statistics import Model
 
 Evidence = Literal["plain", "doubtful", "none"]

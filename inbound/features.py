@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from inbound.lexicon.marked import Hit, Marked, Word
+from inbound.lexicon.marked import STEM, Hit, Marked, is_spaceless
 
 BUCKETS: Final = 1 << 18  # bounds the weights: two octets a bucket and class
-WORDS_READ: Final = 400  # bounds the work on a long letter
 RUN_READ: Final = 100  # letters of one word in a script without spaces
-STEM: Final = 5  # letters by which forms of a word are known as one
 _FAR_AHEAD: Final = 6  # concepts of a sentence that are looked at together
 
 
@@ -74,7 +72,7 @@ def word_features(marked: Marked, place: str) -> list[str]:
     Each name begins with "/", by which the trainer knows them: they count less than concepts.
     """  # noqa: D205 - one sentence
     found: list[str] = []
-    for sentence in words_by_sentence(marked.words):
+    for sentence in marked.sentences:
         for n, (_, word) in enumerate(sentence):
             if is_spaceless(word):
                 run = word[:RUN_READ]
@@ -85,17 +83,12 @@ def word_features(marked: Marked, place: str) -> list[str]:
                 found.append(f"/{place}p{word[:STEM]}")
             if n + 1 < len(sentence):
                 found.append(f"/{place}W{word[:40]} {sentence[n + 1][1][:20]}")
-    for tokens in _mixed(marked):
-        padded = ("^", *tokens, "$")
+    for tokens in marked.tokens:
+        padded = ("^", *(token for _, _, token in tokens), "$")
         found += [f"/{place}m{a}_{b}" for a, b in pairwise(padded)]
         for a, b, c in zip(padded, padded[1:], padded[2:], strict=False):
             found += (f"/{place}M{a}_{b}_{c}", f"/{place}S{a}_{c}")
     return found
-
-
-def is_spaceless(word: str) -> bool:
-    """Say whether a word is of a script that writes no spaces (or puts them where it likes): any letter decides."""
-    return not word.isascii() and any("\u0e00" <= letter < "\u0e80" or letter > "\u2e7f" for letter in word)
 
 
 def _is_spaceless(marked: Marked) -> bool:
@@ -113,39 +106,3 @@ def _concepts_by_sentence(hits: Sequence[Hit], named: Sequence[str]) -> Iterator
         current.append(name)
     if current:
         yield sentence, current
-
-
-def words_by_sentence(words: Sequence[Word]) -> list[list[tuple[int, str]]]:
-    """Return the first words of a text, sentence by sentence, each with its place."""
-    found: dict[int, list[tuple[int, str]]] = {}
-    for n, word in enumerate(words[:WORDS_READ]):
-        found.setdefault(word.sentence, []).append((n, word.text))
-    return list(found.values())
-
-
-def _mixed(marked: Marked) -> Iterator[list[str]]:
-    for sentence in words_by_sentence(marked.words):
-        yield [token for _, _, token in mixed_tokens(marked, sentence)]
-
-
-def mixed_tokens(marked: Marked, sentence: Iterable[tuple[int, str]]) -> list[tuple[int, int, str]]:
-    """Return a sentence with its wordings replaced by the names of their concepts, other words by their beginning.
-
-    Each token has the place of its word, and its place within the word; ``sentence`` holds the words with theirs.
-    """
-    named: dict[int, list[tuple[int, int, str]]] = {}
-    for hit, name in zip(marked.hits, marked.names, strict=True):
-        named.setdefault(hit.first, []).append((hit.last, hit.at, "#" + name))
-    tokens: list[tuple[int, int, str]] = []
-    last = -1
-    for n, word in sentence:
-        if n <= last:
-            continue
-        if n not in named:
-            tokens.append((n, 0, word[: 3 if is_spaceless(word) else STEM + 1]))
-            continue
-        for end, at, name in named[n]:
-            if not tokens or tokens[-1][2] != name:
-                tokens.append((n, at, name))
-            last = max(last, end)
-    return tokens

@@ -28,6 +28,7 @@ SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.88, "doubtful": 0.95,
 SURE_TO_JOIN: Final = 0.9
 #: How likely a wish must be before the customer is asked about it.
 WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.12, "doubtful": 0.12, "none": 0.14}
+LEAST: Final = min(WORTH_ASKING.values())
 GREETING: Final = 3  # words of a subject that says nothing, such as "hello there"
 #: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
 #: them. Long letters from anywhere hold every word.
@@ -156,11 +157,15 @@ def _wording(
     learned: dict[str, Model],
 ) -> Intent:
     leave, join = chances["unsubscribe"], chances["subscribe"]
+    said = evidence(head, body)
+    is_plain = said == "plain" and is_plainly_said(head, body)
+    left_out = ignored(body)
+    if max(leave, join) < LEAST and not is_plain:
+        reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against(body)[:3]))
+        return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), left_out)
     wish: Wish = "unsubscribe" if leave >= join else "subscribe"
     scoped = scope_of(_joined(head, body), world, replied, wish=wish, models=learned)
     words = counted(head, body, model=learned["verdict"], wish=wish)
-    left_out = ignored(body)
-    said = evidence(head, body)
     if leave >= join:
         reasons = _reasons(words, scoped.reason, against(body), leave)
         enough = (SURE_OF_ALL if scoped.scope == "all" else SURE_OF_TOPICS)[said]
@@ -168,9 +173,9 @@ def _wording(
         if leave * scoped.confidence >= enough and is_known:
             sure = min(leave, scoped.confidence)
             return Intent(Verdict.UNSUBSCRIBE, scoped.scope, sure, language, reasons, words, left_out)
-        if _is_worth_asking(leave, said, is_known=is_known, is_plain=is_plainly_said(head, body), body=body):
+        if _is_worth_asking(leave, said, is_known=is_known, is_plain=is_plain, body=body):
             return Intent(Verdict.UNCLEAR, None, leave, language, reasons, words, left_out, question=scoped.scope)
-    elif join >= WORTH_ASKING["plain"]:
+    elif join >= LEAST:
         reasons = (f"It asks to join ({join:.0%} sure).",)
         if join * scoped.confidence >= SURE_TO_JOIN:
             return Intent(Verdict.SUBSCRIBE, scoped.scope, join, language, reasons, words, left_out)
@@ -182,7 +187,7 @@ def _wording(
 def _is_worth_asking(leave: float, said: Evidence, *, is_known: bool, is_plain: bool, body: Marked) -> bool:
     """Say whether a wish that is not sure is likely enough to ask about it."""
     if is_known:
-        return leave >= WORTH_ASKING[said] or (said == "plain" and is_plain)
+        return leave >= WORTH_ASKING[said] or is_plain
     return leave >= WORTH_ASKING_A_STRANGER and (is_plain or len(body.words) <= WORDS_OF_A_STRANGER)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
-from inbound.features import mixed_tokens, slots, words_by_sentence
+from inbound.features import slots
 from inbound.lexicon.marked import Marked
 from inbound.model import Scope
 from inbound.statistics import Model
@@ -112,9 +112,9 @@ def mention_features(
 
 def _tokens_beside(marked: Marked, mention: Mention, others: Sequence[Mention]) -> list[str]:
     """Name what stands right before and behind a mention, as concepts and beginnings of words, up to three."""
-    sentence = [(n, w.text) for n, w in enumerate(marked.words) if w.sentence == mention.sentence]
+    sentence = next((one for one in marked.tokens if one and one[0][0] <= mention.first <= one[-1][0]), [])
     topics = {(m.first, m.at): "U" for m in others} | {(mention.first, mention.at): "T"}
-    tokens = [topics.get((n, at), token) for n, at, token in mixed_tokens(marked, sentence[:WORDS_BESIDE])]
+    tokens = [topics.get((n, at), token) for n, at, token in sentence[:WORDS_BESIDE]]
     if "T" not in tokens:
         return []
     padded = ["^", "^", "^", *tokens, "$", "$", "$"]
@@ -172,8 +172,8 @@ def _order_of(marked: Marked, named: Sequence[Mention], replied: CampaignInfo | 
     """Name the order of concepts, words and topics in each sentence; a topic is the one answered ("R") or not."""
     topics = {(m.first, m.at): "R" if replied is not None and m.key == replied.topic else "T" for m in named}
     found: list[str] = []
-    for sentence in words_by_sentence(marked.words):
-        tokens = [topics.get((n, at), token) for n, at, token in mixed_tokens(marked, sentence)]
+    for sentence in marked.tokens:
+        tokens = [topics.get((n, at), token) for n, at, token in sentence]
         padded = ("^", *tokens, "$")
         found += [f"w{token}" for token in tokens]
         found += [f"W{a}_{b}" for a, b in pairwise(padded)]
