@@ -24,7 +24,7 @@ from scipy.sparse import csr_matrix
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.train_hidden import ROWS, fit_hidden  # noqa: E402
+from bench.train_hidden import fit_hidden  # noqa: E402
 from inbound import topics  # noqa: E402
 from inbound.features import BUCKETS, features, slots  # noqa: E402
 from inbound.grammar import command_in  # noqa: E402
@@ -32,7 +32,7 @@ from inbound.intent import own_subject  # noqa: E402
 from inbound.lexicon.folding import fold  # noqa: E402
 from inbound.lexicon.spacing import mark_text  # noqa: E402
 from inbound.scoping import MODES, ROLES, Wish, mention_features, mode_features  # noqa: E402
-from inbound.statistics import FINEST, Model, pack  # noqa: E402
+from inbound.statistics import FINEST, Linear, Model, pack  # noqa: E402
 from inbound.world import World, world_from_toml  # noqa: E402
 
 TEXTS = ROOT / "inbound" / "lexicon" / "texts"
@@ -133,11 +133,9 @@ def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
         whole = np.zeros(BUCKETS, dtype="<i2")
         whole[list(columns)] = np.rint(line / scale)
         packed.append(array("h", whole.tobytes()))
-    folded = np.array(list(columns))[places] & (ROWS - 1)
-    hidden = fit_hidden(
-        csr_matrix((np.ones(len(places)), folded, starts), shape=(len(rows), ROWS)), right, counts, len(classes)
-    )
-    return Model(classes, tuple(map(float, scales)), tuple(map(float, fitted[:, -1])), tuple(packed), hidden)
+    table = csr_matrix((np.ones(len(places)), np.array(list(columns))[places], starts), shape=(len(rows), BUCKETS))
+    linear = Linear(tuple(packed), tuple(map(float, scales)), tuple(map(float, fitted[:, -1])))
+    return Model(classes, linear, fit_hidden(table, right, counts, len(classes)))
 
 
 def _worths(names: Iterable[str]) -> dict[int, float]:

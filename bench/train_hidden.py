@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from inbound.statistics import COARSE, Hidden
+from inbound.features import BUCKETS
+from inbound.statistics import COARSE, HALF, Hidden
 
-ROWS: Final = 1 << 17  # slots share rows by their lower bits: bounds the weights file, an octet a row and unit
 UNITS: Final = 24
 EPOCHS: Final = 8
 BATCH: Final = 64
@@ -80,12 +80,12 @@ def fit_hidden(
             starts.step(back.sum(axis=0), rate)
     weights = rows.values * np.float32(1 - FEATURES_LEFT_OUT)  # none is left out when a letter is read
     scales = np.maximum(np.abs(weights).max(axis=0), 1e-9) / COARSE
-    octets = np.full((ROWS, UNITS), 128, dtype=np.uint8)
-    octets[used] = np.rint(weights / scales) + 128
+    octets = np.full((BUCKETS, UNITS), HALF, dtype=np.uint8)
+    octets[used] = np.rint(weights / scales) + HALF
     return Hidden(
         octets.tobytes(),
-        scales=scales.tolist(),
-        starts=starts.values.tolist(),
-        out=out.values.T.tolist(),
-        biases=biases.values.tolist(),
+        tuple(scales.tolist()),
+        tuple(starts.values.tolist()),
+        tuple(map(tuple, out.values.T.tolist())),
+        tuple(biases.values.tolist()),
     )

@@ -2,6 +2,7 @@
 
     python bench/understand.py ../shared/corpus/replies [--json] [--texts] [--worst 20]
     python bench/understand.py --cross 5     the texts in the repository, each read by weights that have not seen it
+    python bench/understand.py --unseen      the replies in tests/inbound/unseen, which no weight has seen
 
 The folder holds ``eml/labels.jsonl`` with the mails beside it, ``texts.jsonl`` with the bare texts, and ``world.toml``.
 """
@@ -18,7 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.crossing import crossed, on_one_line  # noqa: E402
+from bench.crossing import as_mail, crossed, on_one_line  # noqa: E402
+from bench.train import TEXTS  # noqa: E402
 from inbound.intent import understand  # noqa: E402
 from inbound.mail import read_mail  # noqa: E402
 from inbound.model import Scope  # noqa: E402
@@ -133,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--cross", type=int, default=0, metavar="PARTS", help="measure on the texts to learn from")
+    parser.add_argument("--unseen", action="store_true", help="measure on replies that no weight has seen")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--texts", action="store_true", help="the bare texts instead of the mails")
     parser.add_argument("--worst", type=int, default=10)
@@ -140,8 +143,11 @@ def main() -> None:
     if given.cross:
         show(cross(given.cross, given.worst), as_json=given.json)
         return
+    if given.unseen:
+        show(unseen(given.worst), as_json=given.json)
+        return
     if given.folder is None:
-        parser.error("name a folder, or --cross")
+        parser.error("name a folder, or --cross, or --unseen")
     world = world_from_toml((given.folder / "world.toml").read_text("utf-8"))
     results, seconds = measure(given.folder, world, texts=given.texts)
     confusion = Counter(f"{label['verdict']} -> {got[0]}" for label, got in results)
@@ -176,6 +182,28 @@ def cross(parts: int, worst: int) -> dict[str, Any]:
         "missed": [
             on_one_line(*pair) for pair in found if outcome(pair[0], told(pair[1].verdict.value, None)) == "missed"
         ][:worst],
+    }
+
+
+def unseen_texts() -> list[dict[str, Any]]:
+    """Return the replies that no weight has seen."""
+    files = sorted((ROOT / "tests" / "inbound" / "unseen").glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+def unseen(worst: int) -> dict[str, Any]:
+    """Report on the unseen replies, each read whole as a mail; of wrong ones the traps alone are shown, so many."""
+    world = world_from_toml((TEXTS / "world.toml").read_text("utf-8"))
+    results = []
+    for text in unseen_texts():
+        reading = read(as_mail(text), world=world)
+        results.append((text, told(reading.verdict.value, reading.scope)))
+    wrong = [label["trap"] for label, got in results if outcome(label, got).startswith("wrong")]
+    return {
+        "figures": figures(results),
+        "confusion": dict(Counter(f"{label['verdict']} -> {got[0]}" for label, got in results).most_common()),
+        "by_language": by(results, "lang"),
+        "wrong": wrong[:worst],
     }
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from inbound.lexicon.marked import STEM, Hit, Marked, is_spaceless
 
-BUCKETS: Final = 1 << 18  # bounds the weights: two octets a bucket and class
+BUCKETS: Final = 1 << 17  # bounds the weights: two octets a bucket and class, one a bucket and hidden unit
 RUN_READ: Final = 100  # letters of one word in a script without spaces
 _FAR_AHEAD: Final = 6  # concepts of a sentence that are looked at together
 

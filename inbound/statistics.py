@@ -4,6 +4,10 @@ It learns from the texts in ``inbound/lexicon/texts`` by ``python bench/train.py
 of :mod:`inbound.intent` hear it as one witness. Two opinions are averaged: a linear one, which can be explained word by
 word, and one with a hidden layer, which knows what goes together. Which features a text has is told by
 :mod:`inbound.features`.
+
+Each slot of a feature has one row of numbers: an octet for each hidden unit, two octets for each class. A row is kept
+as one long number with a lane for each of them, wide enough to add many. So adding two long numbers adds all lanes at
+once, and plain Python does in a microsecond what would be a loop over some thirty numbers.
 """
 
 import math
@@ -17,106 +21,108 @@ from importlib import resources
 from sys import byteorder
 from typing import Final
 
-MAGIC: Final = b"BYL4"
-FINEST: Final = 32767  # a weight is a signed number of two octets times the scale of its class
-COARSE: Final = 127  # a weight of the hidden layer is a signed octet times the scale of its unit
-LANE: Final = 2  # octets in which one unit's octets are added up
-AT_ONCE: Final = 256  # rows whose octets add up within a lane: 256 * 255 < 65536
-
-
-class Hidden:
-    """A layer of units between features and classes.
-
-    Each slot has a row of one octet a unit. A row is kept as one long number with a lane of two octets for each unit,
-    so that adding two numbers adds all units at once: plain Python does in microseconds what would be a long loop.
-    """
-
-    __slots__ = ("biases", "out", "rows", "scales", "starts", "units")
-
-    def __init__(
-        self,
-        rows: bytes,
-        *,
-        scales: Sequence[float],
-        starts: Sequence[float],
-        out: Sequence[Sequence[float]],
-        biases: Sequence[float],
-    ) -> None:
-        """Take the rows (an octet a unit, 128 standing for nothing), the units' scales and starts, and what leads out.
-
-        ``out`` holds for each class a weight a unit.
-        """
-        self.scales, self.starts, self.biases = tuple(scales), tuple(starts), tuple(biases)
-        self.out = tuple(tuple(weights) for weights in out)
-        self.units = units = len(self.scales)
-        wide = bytearray(LANE * len(rows))
-        wide[::LANE] = rows
-        step = LANE * units
-        self.rows = [int.from_bytes(wide[at : at + step], "little") for at in range(0, len(wide), step)]
-
-    def octets(self) -> bytes:
-        """Return the rows as they are written to a file."""
-        step = LANE * self.units
-        return b"".join(row.to_bytes(step, "little")[::LANE] for row in self.rows)
-
-    def probabilities(self, slots: Sequence[int]) -> list[float]:
-        """Return how likely each class is."""
-        rows, mask = self.rows, len(self.rows) - 1
-        sums = [0] * self.units
-        for start in range(0, len(slots), AT_ONCE):
-            chunk = slots[start : start + AT_ONCE]
-            total = sum([rows[slot & mask] for slot in chunk])
-            lanes = array("H", total.to_bytes(LANE * self.units, "little"))
-            if byteorder == "big":
-                lanes.byteswap()
-            nothing = 128 * len(chunk)
-            sums = [have + lane - nothing for have, lane in zip(sums, lanes, strict=True)]
-        active = [
-            max(0.0, start + scale * value)
-            for start, scale, value in zip(self.starts, self.scales, sums, strict=True)
-        ]  # fmt: skip
-        return _shares(
-            bias + sum([weight * value for weight, value in zip(weights, active, strict=True)])
-            for bias, weights in zip(self.biases, self.out, strict=True)
-        )
+MAGIC: Final = b"BYL5"
+FINEST: Final = 32767  # a weight of a class is a signed number of two octets times the scale of its class
+COARSE: Final = 127  # a weight of a hidden unit is a signed octet times the scale of its unit
+NOUGHT: Final = 32768  # how a class's weight of nothing is kept, in a lane of four octets
+HALF: Final = 128  # how a unit's weight of nothing is kept, in a lane of two octets
+AT_ONCE: Final = 256  # rows that are added before their lanes are read: 256 * 255 < 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """Weights of some classes over the slots of features, the scale of each class, and the second opinion."""
+class Linear:
+    """The linear opinion: for each class a weight a slot, the scale of the weights, and a bias."""
 
-    classes: tuple[str, ...]
+    weights: tuple["array[int]", ...]  # two octets each, signed
     scales: tuple[float, ...]
     biases: tuple[float, ...]
-    weights: tuple["array[int]", ...]  # two octets each
-    hidden: Hidden | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The hidden layer: an octet a slot and unit, scales and starts of units; what leads from them to classes."""
+
+    octets: bytes  # slot after slot; 128 stands for nothing
+    scales: tuple[float, ...]
+    starts: tuple[float, ...]
+    out: tuple[tuple[float, ...], ...]
+    biases: tuple[float, ...]
+
+
+class Model:
+    """The two opinions about some classes, joined for fast reading."""
+
+    __slots__ = ("_rows", "_width", "classes", "hidden", "linear")
+
+    def __init__(self, classes: Sequence[str], linear: Linear, hidden: Hidden) -> None:
+        """Take both opinions; they have the same slots, a power of two."""
+        self.classes, self.linear, self.hidden = tuple(classes), linear, hidden
+        units, count, slots = len(hidden.scales), len(self.classes), len(linear.weights[0])
+        self._width = width = 2 * units + 4 * count
+        table = bytearray(width * slots)
+        for unit in range(units):
+            table[2 * unit :: width] = hidden.octets[unit::units]
+        for n, weights in enumerate(linear.weights):
+            lanes = array("H", [weight + NOUGHT for weight in weights])
+            if byteorder == "big":
+                lanes.byteswap()
+            raw = lanes.tobytes()
+            table[2 * units + 4 * n :: width] = raw[::2]
+            table[2 * units + 4 * n + 1 :: width] = raw[1::2]
+        nothing = bytes(struct.pack(f"<{units}H{count}I", *[HALF] * units, *[NOUGHT] * count))
+        shared = int.from_bytes(nothing, "little")  # most slots hold nothing: one number serves them all
+        pieces = (bytes(table[at : at + width]) for at in range(0, len(table), width))
+        self._rows = [shared if piece == nothing else int.from_bytes(piece, "little") for piece in pieces]
 
     def probabilities(self, slots: Iterable[int]) -> dict[str, float]:
         """Return how likely each class is; the sum is 1."""
         chosen = list(slots)
-        shares = _shares(
-            bias + scale * sum([table[slot] for slot in chosen])
-            for scale, bias, table in zip(self.scales, self.biases, self.weights, strict=True)
-        )
-        if self.hidden is not None:
-            second = self.hidden.probabilities(chosen)
-            shares = [(one + other) / 2 for one, other in zip(shares, second, strict=True)]
-        return dict(zip(self.classes, shares, strict=True))
+        rows, width, units = self._rows, self._width, 2 * len(self.hidden.scales)
+        active = [0] * len(self.hidden.scales)
+        points = [0] * len(self.classes)
+        for start in range(0, len(chosen), AT_ONCE):
+            chunk = chosen[start : start + AT_ONCE]
+            raw = sum([rows[slot] for slot in chunk]).to_bytes(width, "little")
+            lanes, wide = array("H", raw[:units]), array("I", raw[units:])
+            if byteorder == "big":
+                lanes.byteswap()
+                wide.byteswap()
+            half, nought = HALF * len(chunk), NOUGHT * len(chunk)
+            active = [have + lane - half for have, lane in zip(active, lanes, strict=True)]
+            points = [have + lane - nought for have, lane in zip(points, wide, strict=True)]
+        linear = self.linear
+        first = [bias + s * value for bias, s, value in zip(linear.biases, linear.scales, points, strict=True)]
+        return dict(zip(self.classes, map(_mean, _shares(first), _shares(self._second(active))), strict=True))
 
     def leaning(self, slots: Iterable[int], *, toward: str, against: str) -> float:
         """Return how many points some features give to one class more than to another, by the linear opinion."""
         chosen = list(slots)
+        linear = self.linear
         points = {
             name: scale * sum([table[slot] for slot in chosen])
-            for name, scale, table in zip(self.classes, self.scales, self.weights, strict=True)
+            for name, scale, table in zip(self.classes, linear.scales, linear.weights, strict=True)
             if name in {toward, against}
         }
         return points[toward] - points[against]
 
+    def _second(self, sums: Sequence[int]) -> list[float]:
+        hidden = self.hidden
+        active = [
+            value if (value := start + scale * summed) > 0 else 0.0
+            for start, scale, summed in zip(hidden.starts, hidden.scales, sums, strict=True)
+        ]
+        return [
+            bias + sum([weight * value for weight, value in zip(weights, active, strict=True)])
+            for bias, weights in zip(hidden.biases, hidden.out, strict=True)
+        ]
 
-def _shares(scores: Iterable[float]) -> list[float]:
+
+def _mean(one: float, other: float) -> float:
+    return (one + other) / 2
+
+
+def _shares(scores: Sequence[float]) -> list[float]:
     """Return scores as shares of one."""
-    scores = list(scores)
     top = max(scores)
     powers = [math.exp(score - top) for score in scores]
     total = sum(powers)
@@ -127,16 +133,14 @@ def pack(models: dict[str, Model]) -> bytes:
     """Write models as one compressed file; :func:`unpack` is its inverse."""
     out = [struct.pack("<B", len(models))]
     for name, model in sorted(models.items()):
+        linear, hidden = model.linear, model.hidden
         head = "\0".join((name, *model.classes)).encode()
-        out.append(struct.pack("<HBI", len(head), len(model.classes), len(model.weights[0])) + head)
-        out.append(_doubles((*model.scales, *model.biases)))
-        out += [_little(weights).tobytes() for weights in model.weights]
-        hidden = model.hidden
-        out.append(struct.pack("<HI", *((hidden.units, len(hidden.rows)) if hidden else (0, 0))))
-        if hidden:
-            out.append(_doubles((*hidden.scales, *hidden.starts, *hidden.biases)))
-            out += [_doubles(weights) for weights in hidden.out]
-            out.append(hidden.octets())
+        sizes = (len(head), len(model.classes), len(hidden.scales), len(linear.weights[0]))
+        out.append(struct.pack("<HBHI", *sizes) + head)
+        out.append(_doubles((*linear.scales, *linear.biases, *hidden.biases, *hidden.scales, *hidden.starts)))
+        out += [_doubles(weights) for weights in hidden.out]
+        out += [_little(weights).tobytes() for weights in linear.weights]
+        out.append(hidden.octets)
     return MAGIC + zlib.compress(b"".join(out), 9)
 
 
@@ -148,17 +152,14 @@ def unpack(raw: bytes) -> dict[str, Model]:
     (many,) = data.unpack("<B")
     models: dict[str, Model] = {}
     for _ in range(many):
-        length, count, size = data.unpack("<HBI")
+        length, count, units, slots = data.unpack("<HBHI")
         name, *classes = data.take(length).decode().split("\0")
-        scales, biases = data.doubles(count), data.doubles(count)
-        weights = tuple(_little(array("h", data.take(2 * size))) for _ in range(count))
-        units, rows = data.unpack("<HI")
-        hidden = None
-        if units:
-            unit_scales, starts, out_biases = data.doubles(units), data.doubles(units), data.doubles(count)
-            out = [data.doubles(units) for _ in range(count)]
-            hidden = Hidden(data.take(units * rows), scales=unit_scales, starts=starts, out=out, biases=out_biases)
-        models[name] = Model(tuple(classes), scales, biases, weights, hidden)
+        scales, biases, out_biases = data.doubles(count), data.doubles(count), data.doubles(count)
+        unit_scales, starts = data.doubles(units), data.doubles(units)
+        out = tuple(data.doubles(units) for _ in range(count))
+        weights = tuple(_little(array("h", data.take(2 * slots))) for _ in range(count))
+        hidden = Hidden(data.take(units * slots), unit_scales, starts, out, out_biases)
+        models[name] = Model(classes, Linear(weights, scales, biases), hidden)
     return models
 
 

@@ -87,7 +87,10 @@ def campaign_of(text: str, world: World) -> CampaignInfo | None:
     if len(begun) == 1:
         return next(iter(begun.values()))
     best, likeness = None, SIMILAR
+    words = set(plain.split())
     for subject, campaign in subjects:
+        if plain.isascii() and words.isdisjoint(subject.split()):
+            continue  # so alike as we ask, they have a word in common
         if abs(len(subject) - len(plain)) > 0.3 * len(subject) + 4:
             continue
         matcher = SequenceMatcher(None, plain, subject, autojunk=False)

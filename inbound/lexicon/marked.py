@@ -63,6 +63,9 @@ class Marked:
         return [_tokens(sentence, named) for sentence in self.sentences]
 
 
+NOTHING_MARKED: Final = Marked("", (), (), (), "")
+
+
 def _tokens(
     sentence: list[tuple[int, str]], named: dict[int, list[tuple[int, int, str]]]
 ) -> list[tuple[int, int, str]]:

@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 from typing import Final
 
-from inbound.lexicon.marked import Marked
+from inbound.lexicon.marked import NOTHING_MARKED, Marked
 from inbound.lexicon.matching import mark
 
 _GAP = re.compile("(?<=[\uac00-\ud7af])[ \t]+(?=[\uac00-\ud7af])")
@@ -20,6 +20,8 @@ _ENDS: Final = frozenset(".!?:;,…。！？")
 
 def mark_text(text: str) -> Marked:
     """Find the wordings of the lexicon in a text of a customer, read as it was meant to stand."""
+    if not text:
+        return NOTHING_MARKED
     if "\n" in text:
         text = unwrapped(text)
     return mark(text if text.isascii() else _GAP.sub("", text))
