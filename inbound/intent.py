@@ -26,6 +26,7 @@ SUBJECT: Final = 300
 SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.78, "doubtful": 0.92, "none": 0.92}
 SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.88, "doubtful": 0.95, "none": 0.95}
 SURE_TO_JOIN: Final = 0.9
+SURE_OF_A_MACHINE: Final = 0.9
 #: How likely a wish must be before the customer is asked about it.
 WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.12, "doubtful": 0.12, "none": 0.14}
 LEAST: Final = min(WORTH_ASKING.values())
@@ -157,6 +158,9 @@ def _wording(
     learned: dict[str, Model],
 ) -> Intent:
     leave, join = chances["unsubscribe"], chances["subscribe"]
+    if chances["auto"] >= SURE_OF_A_MACHINE:
+        reasons: tuple[str, ...] = (f"It is worded as machines word their answers ({chances['auto']:.0%} sure).",)
+        return Intent(Verdict.AUTO, None, chances["auto"], language, reasons)
     said = evidence(head, body)
     is_plain = said == "plain" and is_plainly_said(head, body)
     left_out = ignored(body)

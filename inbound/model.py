@@ -111,7 +111,7 @@ class VisibleText:
 class Intent:
     """What a person wants, with the evidence."""
 
-    verdict: Verdict  # UNSUBSCRIBE, SUBSCRIBE, HUMAN or UNCLEAR
+    verdict: Verdict  # UNSUBSCRIBE, SUBSCRIBE, HUMAN, UNCLEAR; AUTO where the words alone say so
     scope: Scope
     confidence: float  # 0 to 1
     language: str  # best guess, e.g. "de"; "" unknown

@@ -155,7 +155,8 @@ def triage(reading: Reading, situation: Situation, trust: Trust) -> tuple[Action
         case Verdict.COMPLAINT:
             return _complained(reading, situation)
         case Verdict.AUTO:
-            return (Nothing("a machine answered, and it asks for nothing"),)
+            # told by its words alone it may yet be a person's: a person has a look
+            return (HandOn(),) if reading.intent else (Nothing("a machine answered, and it asks for nothing"),)
         case Verdict.UNSUBSCRIBE:
             # the number of a choice, copied with its words ("1 - stop all promotions"), means what our letter said
             return _answered(reading, situation, trust) or _leaves(reading, situation, trust)

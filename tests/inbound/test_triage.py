@@ -1,6 +1,7 @@
 """Who may do what: every rung of the ladder with every wish, and the answers to our questions."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -41,7 +42,8 @@ PROOFS = {
 def a_reading(verdict: Verdict, scope: Scope = None, *, typed: str = "", subject: str = "Re: May sale") -> Reading:
     mail = read_mail(f"Subject: {subject}\r\n\r\n{typed}\r\n".encode())
     intent = Intent(verdict, scope, 0.9, "en", ("why",), question=scope)
-    return Reading(verdict, scope, 0.9, ("why",), mail, VisibleText(typed), intent)
+    marked_as_automatic = verdict is Verdict.AUTO
+    return Reading(verdict, scope, 0.9, ("why",), mail, VisibleText(typed), None if marked_as_automatic else intent)
 
 
 def a_situation(rung: Rung, **more: object) -> Situation:
@@ -208,6 +210,14 @@ def test_a_machine_never_answers_for_the_owner() -> None:
     found = names(Rung.OWNER_WITH_TOKEN, a_reading(Verdict.AUTO, typed="yes"), asked="confirmation")
 
     assert found == ["Nothing"]
+
+
+def test_what_only_sounds_like_a_machine_is_handed_on() -> None:
+    """No mark of a machine, only its words: it may be a person after all, so a person reads it."""
+    reading = replace(a_reading(Verdict.AUTO, typed="yes"), intent=Intent(Verdict.AUTO, None, 0.95, "en", ("why",)))
+
+    for rung in Rung:
+        assert names(rung, reading, asked="confirmation") == ["HandOn"]
 
 
 def a_report(verdict: Verdict, kind: str = "hard", *, is_acting: bool = True) -> Reading:
