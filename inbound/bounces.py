@@ -20,6 +20,9 @@ from inbound.model import Bounce, InboundMail, Part
 from kit.addresses import EmailAddress, try_address
 
 SECOND_OPINION_OCTETS = 262_144  # what flufl.bounce, which has no limits of its own, is given
+#: Runs without a space, and of nothing but spaces: longer than any address (RFC 5321 4.5.3.1.3: 256 octets), and its
+#: patterns take time in the square of them.
+_ENDLESS = re.compile(rb"[^\s]{300,}|[ \t\f\v]{100,}")
 GROUPS = 100  # recipients of one notification
 DIAGNOSTIC_CHARACTERS = 1_000
 
@@ -328,7 +331,7 @@ def _second_opinion(mail: InboundMail, raw: bytes) -> list[EmailAddress]:
     if len(raw) > SECOND_OPINION_OCTETS or mail.limits_hit:
         return []
     try:
-        found = scan_message(email.message_from_bytes(raw, policy=email.policy.compat32))
+        found = scan_message(email.message_from_bytes(_ENDLESS.sub(b" ", raw), policy=email.policy.compat32))
     except Exception:  # noqa: BLE001  # any failure of a second opinion is no opinion
         return []
     candidates = (try_address(item.decode("utf-8", "replace")) for item in sorted(found))

@@ -310,3 +310,16 @@ def test_no_mail_of_another_kind_is_called_a_bounce(name: str) -> None:
         raw = file.read_bytes()
 
         assert find_bounce(read_mail(raw), raw) is None, file.name
+
+
+@pytest.mark.parametrize("unit", ["a", " ", "@", "a@", "x@y ", "<a@"])
+def test_a_notice_of_one_endless_line_is_read_in_time(unit: str) -> None:
+    """The library that is asked last has patterns that take time in the square of a run without spaces."""
+    words = "This message was created automatically by mail delivery software.\nThe following address failed:"
+    raw = f"{DAEMON}Subject: Undelivered Mail\n\n{words}\n\n{unit * (60_000 // len(unit))}\n".encode()
+    mail = read_mail(raw)
+
+    started = time.process_time()
+    find_bounce(mail, raw)
+
+    assert time.process_time() - started < 1
