@@ -37,7 +37,7 @@ _AGAINST: Final = {
 }
 MOST_SHOWN: Final = 10
 MOST_TELLING: Final = 3
-TELLING: Final = 0.3  # points between two classes from which on a word is worth showing
+TELLING: Final = 0.15  # points between two classes from which on a word is worth showing
 WORDS_TRIED: Final = 200
 
 

@@ -54,7 +54,7 @@ def as_text(reading: Reading) -> list[Segment]:
     found += highlight(visible.typed, counted, ignored)
     for part in (visible.signature, visible.ours, visible.quoted):
         if part:
-            found.append((f"\n{part}", "dim"))
+            found.append((f"\n\n{part}", "dim"))
     return found
 
 

@@ -169,9 +169,10 @@ def _wording(
         return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), left_out)
     wish: Wish = "unsubscribe" if leave >= join else "subscribe"
     scoped = scope_of(_joined(head, body), world, replied, wish=wish, models=learned)
-    words = counted(head, body, model=learned["verdict"], wish=wish)
+    said_so = counted(head, body, model=learned["verdict"], wish=wish)
+    words = (*said_so, *scoped.words)
     if leave >= join:
-        reasons = _reasons(words, scoped.reason, against(body), leave)
+        reasons = _reasons(said_so, scoped.reason, against(body), leave)
         enough = (SURE_OF_ALL if scoped.scope == "all" else SURE_OF_TOPICS)[said]
         is_known = replied is not None or (said != "none" and len(body.words) <= WORDS_OF_A_STRANGER)
         if leave * scoped.confidence >= enough and is_known:

@@ -61,6 +61,7 @@ class Scoped:
     scope: Scope
     confidence: float
     reason: str
+    words: tuple[str, ...] = ()  # that name the topics which counted
 
 
 def mention_features(
@@ -204,10 +205,12 @@ def scope_of(
     match mode:
         case "named":
             scope = tuple(key for key in everything if key in chosen)
-            return Scoped(scope, confidence, "it names the topics")
+            said = _said_of(named, chosen)
+            return Scoped(scope, confidence, f"it names {_listed(said)}", said)
         case "but":
             scope = tuple(key for key in everything if key not in chosen)
-            return Scoped(scope or "all", confidence, "it means everything but the topics it keeps")
+            said = _said_of(named, chosen)
+            return Scoped(scope or "all", confidence, f"it keeps {_listed(said)} and means everything else", said)
         case _:
             return Scoped("all", confidence, "it speaks of topics, but means all")
 
@@ -241,3 +244,11 @@ def _likeliest(
     best = readings[0]
     total = sum(math.exp(points - best[0]) for points, _, _ in readings)
     return best[1], best[2], 1 / total
+
+
+def _said_of(named: Sequence[Mention], keys: frozenset[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(mention.surface for mention in named if mention.key in keys))
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(f"“{word}”" for word in words)
