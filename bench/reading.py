@@ -117,7 +117,8 @@ def _markup_probes() -> Iterator[tuple[str, bytes]]:
 def _shape_probes() -> Iterator[tuple[str, bytes]]:
     word, storm = "=?utf-8?q?=C3=A9?= ", "=?utf-8?b?w6k=?="
     for unit in ("a", " ", "@", "a@", "\t ", "x@y "):  # within what the second opinion on bounces is asked about
-        notice = f"{_BOUNCE}\nYour message was not delivered.\n{unit * (250_000 // len(unit))}"
+        words = "This message was created automatically.\nA message that you sent could not be delivered"
+        notice = f"{_BOUNCE}\n{words}\n\n{unit * (250_000 // len(unit))}\n"
         yield f"a quarter of a megabyte: {unit}", notice.encode()
     yield "encoded words", f"From: a@b.example\nSubject: {filled(word)}\n\nhello".encode()
     yield "encoded words, each field", (f"Subject: {word * 200}\n" * (MEGABYTE // 4000) + "\nhello").encode()

@@ -2,7 +2,7 @@
 
     python bench/understand.py ../shared/corpus/replies [--json] [--texts] [--worst 20]
     python bench/understand.py --cross 5     the texts in the repository, each read by weights that have not seen it
-    python bench/understand.py --unseen      the replies in tests/inbound/unseen, which no weight has seen
+    python bench/understand.py --unseen [tests/inbound/unseen/second]     replies that no weight has seen
 
 The folder holds ``eml/labels.jsonl`` with the mails beside it, ``texts.jsonl`` with the bare texts, and ``world.toml``.
 """
@@ -28,6 +28,7 @@ from inbound.reading import read  # noqa: E402
 from inbound.replies import visible_text  # noqa: E402
 from inbound.world import World, world_from_toml  # noqa: E402
 
+UNSEEN = ROOT / "tests" / "inbound" / "unseen"
 Decision = tuple[str, Any]
 _UNICA = ("unsubscribe", "unsub", "stop", "end", "quit", "cancel")
 
@@ -135,7 +136,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--cross", type=int, default=0, metavar="PARTS", help="measure on the texts to learn from")
-    parser.add_argument("--unseen", action="store_true", help="measure on replies that no weight has seen")
+    parser.add_argument(
+        "--unseen", nargs="?", type=Path, const=UNSEEN, help="measure on replies that no weight has seen"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--texts", action="store_true", help="the bare texts instead of the mails")
     parser.add_argument("--worst", type=int, default=10)
@@ -144,7 +147,7 @@ def main() -> None:
         show(cross(given.cross, given.worst), as_json=given.json)
         return
     if given.unseen:
-        show(unseen(given.worst), as_json=given.json)
+        show(unseen(given.worst, given.unseen), as_json=given.json)
         return
     if given.folder is None:
         parser.error("name a folder, or --cross, or --unseen")
@@ -185,17 +188,12 @@ def cross(parts: int, worst: int) -> dict[str, Any]:
     }
 
 
-def unseen_texts() -> list[dict[str, Any]]:
-    """Return the replies that no weight has seen."""
-    files = sorted((ROOT / "tests" / "inbound" / "unseen").glob("*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
-
-
-def unseen(worst: int) -> dict[str, Any]:
+def unseen(worst: int, folder: Path = UNSEEN) -> dict[str, Any]:
     """Report on the unseen replies, each read whole as a mail; of wrong ones the traps alone are shown, so many."""
     world = world_from_toml((TEXTS / "world.toml").read_text("utf-8"))
     results = []
-    for text in unseen_texts():
+    files = sorted(folder.glob("*.jsonl"))
+    for text in (json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()):
         reading = read(as_mail(text), world=world)
         results.append((text, told(reading.verdict.value, reading.scope)))
     wrong = [label["trap"] for label, got in results if outcome(label, got).startswith("wrong")]

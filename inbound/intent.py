@@ -30,7 +30,6 @@ SURE_OF_A_MACHINE: Final = 0.9
 #: How likely a wish must be before the customer is asked about it.
 WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.12, "doubtful": 0.12, "none": 0.14}
 LEAST: Final = min(WORTH_ASKING.values())
-GREETING: Final = 3  # words of a subject that says nothing, such as "hello there"
 #: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
 #: them. Long letters from anywhere hold every word.
 WORTH_ASKING_A_STRANGER: Final = 0.4  # where no wording of leaving stands
@@ -85,9 +84,7 @@ def _plainly(subject: str, own: str, typed: str, world: World) -> Intent | None:
     if wish is None or topics.is_named(wish.words, world):
         return None
     if own and without_prefixes(subject) == subject.strip() and plain_wish(own) is None:
-        told = mark_text(own).hits
-        if not wish.is_sure or told or len(own.split()) > GREETING:
-            return None  # the customer wrote a subject of their own: the wish may be about that
+        return None  # the customer wrote a subject of their own: the wish may be about that
     reasons = (f"The whole letter is a plain wish to leave: “{wish.words}”.",)
     return Intent(Verdict.UNSUBSCRIBE, "all", 0.97, wish.language, reasons, (wish.words,))
 

@@ -68,7 +68,7 @@ def read_letter(
     intent = understand(
         mail.subject, visible.typed, world=world, replied=replied_campaign(mail, world), receives=receives
     )
-    if nameless and intent.verdict in {Verdict.HUMAN, Verdict.SUBSCRIBE}:
+    if nameless and intent.verdict in {Verdict.HUMAN, Verdict.SUBSCRIBE, Verdict.AUTO}:
         # RFC 3834 2: who wrote so gets no answer; a wish to leave still counts, and a doubtful one is for staff.
         reason = "The mail server named no sender (RFC 5321 4.5.5), as machines do, and nothing in it asks to leave."
         return Reading(Verdict.AUTO, None, 0.95, (reason,), mail, visible)

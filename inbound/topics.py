@@ -88,9 +88,11 @@ def campaign_of(text: str, world: World) -> CampaignInfo | None:
         return next(iter(begun.values()))
     best, likeness = None, SIMILAR
     words = set(plain.split())
+    # one slip in each word is too many to be so alike, unless the words are long: then they must share a word
+    shares = len(words) > (1 - SIMILAR) * len(plain)
     for subject, campaign in subjects:
-        if plain.isascii() and words.isdisjoint(subject.split()):
-            continue  # so alike as we ask, they have a word in common
+        if shares and words.isdisjoint(subject.split()):
+            continue
         if abs(len(subject) - len(plain)) > 0.3 * len(subject) + 4:
             continue
         matcher = SequenceMatcher(None, plain, subject, autojunk=False)

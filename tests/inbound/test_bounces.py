@@ -218,6 +218,7 @@ def test_a_delay_is_soft_and_says_so() -> None:
 
     assert found is not None
     assert found.kind == "soft"
+    assert not found.given_up
 
 
 @pytest.mark.parametrize(
@@ -312,10 +313,10 @@ def test_no_mail_of_another_kind_is_called_a_bounce(name: str) -> None:
         assert find_bounce(read_mail(raw), raw) is None, file.name
 
 
-@pytest.mark.parametrize("unit", ["a", " ", "@", "a@", "x@y ", "<a@"])
+@pytest.mark.parametrize("unit", ["a", "<a@"])
 def test_a_notice_of_one_endless_line_is_read_in_time(unit: str) -> None:
     """The library that is asked last has patterns that take time in the square of a run without spaces."""
-    words = "This message was created automatically by mail delivery software.\nThe following address failed:"
+    words = "This message was created automatically.\nA message that you sent could not be delivered"
     raw = f"{DAEMON}Subject: Undelivered Mail\n\n{words}\n\n{unit * (60_000 // len(unit))}\n".encode()
     mail = read_mail(raw)
 

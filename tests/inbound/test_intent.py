@@ -123,10 +123,32 @@ def test_a_topic_that_the_person_does_not_get_is_asked_about() -> None:
     assert (intent.verdict, intent.question) == (Verdict.UNCLEAR, ("deals",))
 
 
+def test_a_long_letter_that_answers_no_mail_of_ours_is_never_acted_on() -> None:
+    """Release notes and newsletters hold every word; the same words in a few are a wish."""
+    wish_alone = "I have changed jobs. Take me off your mailing list and stop sending me these mails."
+    long = f"{wish_alone} {'We met at the fair in spring and talked about bridges and rivers. ' * 6}"
+
+    assert understand("my address", wish_alone, world=WORLD, replied=None).verdict is Verdict.UNSUBSCRIBE
+    assert understand("my address", long, world=WORLD, replied=None).verdict is not Verdict.UNSUBSCRIBE
+    assert understand(RE, long, world=WORLD, replied=REPLIED).verdict is Verdict.UNSUBSCRIBE
+
+
+def test_a_command_that_the_letter_takes_back_is_at_most_asked_about() -> None:
+    typed = "On second thoughts, don't stop at the sales stuff. Get rid of me entirely, every topic you have."
+    subject = "unsubscribe Spring sale: 30% off every course bundle"
+
+    assert wish(typed, subject).verdict is Verdict.UNCLEAR
+
+
+def test_an_empty_answer_is_for_people() -> None:
+    assert wish("").verdict is Verdict.HUMAN
+    assert wish(" \n ").verdict is Verdict.HUMAN
+
+
 @given(st.text(max_size=400), st.text(max_size=2000))
 def test_any_text_ends_in_a_decision(subject: str, typed: str) -> None:
     intent = understand(subject, typed, world=WORLD, replied=REPLIED)
 
-    assert intent.verdict in {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE, Verdict.HUMAN, Verdict.UNCLEAR}
+    assert intent.verdict not in {Verdict.BOUNCE, Verdict.COMPLAINT}
     assert 0 <= intent.confidence <= 1
     assert (intent.scope is not None) == (intent.verdict in {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE})

@@ -14,10 +14,23 @@ from inbound.world import world_from_toml
 from tests.corpora import corpus
 from tests.inbound.test_topics import WORLD
 
+AWAY = "I am out of the office until Monday with limited access to e-mail. Your message has not been forwarded."
+
 
 def mail(subject: str, body: str) -> bytes:
     head = f"From: Ann <ann@example.org>\r\nTo: promotions@proengineer.example\r\nSubject: {subject}\r\n"
     return f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{body}".encode()
+
+
+def test_a_machine_by_its_words_alone_is_marked_so_and_one_without_a_sender_needs_no_person() -> None:
+    """The words tell both; where the envelope tells it as well (RFC 5321 4.5.5) there is nothing left to doubt."""
+    words_alone = read(mail("Re: Learn PLC programming from scratch", AWAY), world=WORLD)
+    nameless = read(
+        mail("Re: Learn PLC programming from scratch", AWAY), world=WORLD, envelope=Envelope("", ("a@shop.example",))
+    )
+
+    assert words_alone.verdict is nameless.verdict is Verdict.AUTO
+    assert nameless.intent is None
 
 
 @given(st.binary(max_size=3000))

@@ -52,6 +52,13 @@ def test_lanes_add_up_as_single_weights_do(octets: bytes, one: list[int], other:
     assert list(model.probabilities(slots).values()) == pytest.approx(slowly(model, slots), abs=1e-9)
 
 
+def test_more_features_than_a_lane_can_hold_are_added_in_parts() -> None:
+    model = a_model(b"\xff" * (3 * SLOTS), [32767] * SLOTS, [-32767] * SLOTS)
+    slots = [n % SLOTS for n in range(1_000)]
+
+    assert list(model.probabilities(slots).values()) == pytest.approx(slowly(model, slots), abs=1e-9)
+
+
 @given(OCTETS, WEIGHTS, WEIGHTS)
 def test_a_file_of_weights_gives_back_what_was_written(octets: bytes, one: list[int], other: list[int]) -> None:
     model = a_model(octets, one, other)

@@ -43,6 +43,13 @@ def test_a_subject_names_its_campaign(text: str, campaign: str | None) -> None:
     assert (found.id if found else None) == campaign
 
 
+def test_a_subject_of_one_long_word_may_be_misspelt() -> None:
+    """It has no word in common with the one that was sent, and is meant all the same."""
+    world = World(campaigns=(CampaignInfo("c1", "deals", "Frühjahrsangebotsübersicht"),))
+
+    assert campaign_of("Fruhjahrsangebotsubresicht", world) is not None
+
+
 def test_a_word_before_the_subject_is_kept_apart() -> None:
     found = campaign_named_after("odjavi Learn PLC programming from scratch", WORLD)
 
