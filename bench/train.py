@@ -12,7 +12,7 @@ import json
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,8 @@ TRUST = 1.0
 LESSER = 0.5  # what a feature of words weighs beside one of concepts: there are many, and each is seldom
 ROUNDS = 300
 SEEN = 2  # texts that a feature must be in
-#: Features, class, and how much the row counts.
-Row = tuple[Sequence[str], int, float]
+#: What each slot is worth, the class, and how much the row counts.
+Row = tuple[dict[int, float], int, float]
 #: Texts that were worded and labelled by those who measure count more than those that we wrote to learn from.
 WORTHS = {"open": 4.0, "more": 2.0}
 Numbers = NDArray[np.float64]
@@ -61,9 +61,10 @@ def worth_of(text: dict[str, Any]) -> float:
     return WORTHS.get(text.get("file", ""), 1.0)
 
 
-def features_of(text: dict[str, Any], world: World) -> list[str]:
+def features_of(text: dict[str, Any], world: World) -> dict[int, float]:
     subject = mark_text(own_subject(text["subject"], world))
-    return features(mark_text(text["text"][:4000]), subject, is_reply=text["in_reply_to"] is not None)
+    concepts, words = features(mark_text(text["text"][:4000]), subject, is_reply=text["in_reply_to"] is not None)
+    return _worths(concepts, words)
 
 
 def scope_rows(text: dict[str, Any], world: World) -> tuple[list[Row], list[Row]]:
@@ -89,13 +90,13 @@ def scope_rows(text: dict[str, Any], world: World) -> tuple[list[Row], list[Row]
         mode = 2
     roles: list[Row] = [
         (
-            sorted(mention_features(marked, m, wish, replied, named)),
+            _worths_of_names(mention_features(marked, m, wish, replied, named)),
             2 if gold is None else 0 if m.key in gold else 1,
             worth_of(text),
         )
         for m in named
     ]
-    return [(sorted(mode_features(marked, named, wish, replied)), mode, worth_of(text))], roles
+    return [(_worths_of_names(mode_features(marked, named, wish, replied)), mode, worth_of(text))], roles
 
 
 def train_all(texts: list[dict[str, Any]], world: World) -> dict[str, Model]:
@@ -112,7 +113,7 @@ def train_all(texts: list[dict[str, Any]], world: World) -> dict[str, Model]:
 
 def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
     """Fit the classes to rows of features and class."""
-    worth = [_worths(names) for names, _, _ in rows]
+    worth = [slots for slots, _, _ in rows]
     seen = Counter(slot for row in worth for slot in row)
     columns = {slot: n for n, slot in enumerate(sorted(slot for slot, times in seen.items() if times >= SEEN))}
     worth = [{slot: value for slot, value in row.items() if slot in columns} for row in worth]
@@ -138,12 +139,15 @@ def train(rows: list[Row], classes: tuple[str, ...]) -> Model:
     return Model(classes, linear, fit_hidden(table, right, counts, len(classes)))
 
 
-def _worths(names: Iterable[str]) -> dict[int, float]:
+def _worths(concepts: Iterable[int], words: Iterable[int]) -> dict[int, float]:
     """Return slot -> worth; where features of both kinds share a slot, the concept counts."""
-    names = list(names)
-    found = dict.fromkeys(slots(name for name in names if name.startswith("/")), LESSER)
-    found.update(dict.fromkeys(slots(name for name in names if not name.startswith("/")), 1.0))
-    return found
+    return {**dict.fromkeys(sorted(words), LESSER), **dict.fromkeys(sorted(concepts), 1.0)}
+
+
+def _worths_of_names(names: set[str]) -> dict[int, float]:
+    """Return slot -> worth of features by their names; those of words begin with "/"."""
+    words = {name for name in names if name.startswith("/")}
+    return _worths(slots(names - words), slots(words))
 
 
 def _fit(table: "csr_matrix[np.float64]", right: NDArray[np.int64], counts: Numbers, count: int) -> Numbers:

@@ -1,14 +1,13 @@
 """What a text is described by before it is weighed: its concepts, its words, and the order of both. Pure.
 
 Concepts are the same in every language, so that what was learned from English is known in Thai; words and letters tell
-what the lexicon does not know. Each feature is a name; :func:`slots` gives its place in the weights. What a mixture of
-them means is learned and told by :mod:`inbound.statistics`.
+what the lexicon does not know. Each feature has a name, and the checksum of the name is its slot in the weights. What
+a mixture of them means is learned and told by :mod:`inbound.statistics`.
 """
 
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import Final
 
 from inbound.lexicon.marked import STEM, Hit, Marked, is_spaceless
@@ -16,6 +15,7 @@ from inbound.lexicon.marked import STEM, Hit, Marked, is_spaceless
 BUCKETS: Final = 1 << 17  # bounds the weights: two octets a bucket and class, one a bucket and hidden unit
 RUN_READ: Final = 100  # letters of one word in a script without spaces
 _FAR_AHEAD: Final = 6  # concepts of a sentence that are looked at together
+_END: Final = (0, 0, "$")
 
 
 def slots(names: Iterable[str]) -> set[int]:
@@ -24,8 +24,11 @@ def slots(names: Iterable[str]) -> set[int]:
     return {crc(name.encode("utf-8", "replace")) & mask for name in names}
 
 
-def features(body: Marked, subject: Marked, *, is_reply: bool) -> list[str]:
-    """Name all features of a letter: its body, the subject the customer typed (not ours), whether it is a reply."""
+def features(body: Marked, subject: Marked, *, is_reply: bool) -> tuple[set[int], set[int]]:
+    """Return the slots of a letter, those of concepts and those of words.
+
+    A letter is its body, the subject the customer typed (not ours), and whether it is a reply.
+    """
     size = len(body.words) if not _is_spaceless(body) else sum(len(w.text) for w in body.words) // 3
     found = [f"len{min(6, int(math.log2(size + 1)))}", f"reply{is_reply}", f"own{bool(subject.words)}"]
     if body.shouts:
@@ -34,11 +37,13 @@ def features(body: Marked, subject: Marked, *, is_reply: bool) -> list[str]:
         found.append("?")
         if 0 in body.questions and len({w.sentence for w in body.words}) == 1:
             found.append("?only")
-    for place, marked in (("b", body), ("s", subject)):
-        found += concept_features(marked, place)
-        found += word_features(marked, place)
-    found += [f"x{a}&{b}" for a in sorted(set(subject.names)) for b in sorted(set(body.names))]
-    return found
+    found += concept_features(body, "b")
+    words = word_slots(body, "b")
+    if subject.words:
+        found += concept_features(subject, "s")
+        words |= word_slots(subject, "s")
+        found += [f"x{a}&{b}" for a in set(subject.names) for b in set(body.names)]
+    return slots(found), words
 
 
 def concept_features(marked: Marked, place: str) -> list[str]:
@@ -65,30 +70,56 @@ def concept_features(marked: Marked, place: str) -> list[str]:
     return sorted(found)
 
 
-def word_features(marked: Marked, place: str) -> list[str]:
-    """Name the words of a text, their stems and pairs, runs of letters where there are no spaces, and the same mixed
-    with concepts: "please UNSUB me" says in one language what "bitte UNSUB mich" says in another.
+def word_slots(marked: Marked, place: str) -> set[int]:
+    """Return the slots of the words of a text, of their stems and pairs, of runs of letters where there are no spaces,
+    and of the same mixed with concepts: "please UNSUB me" says in one language what "bitte UNSUB mich" says in another.
 
-    Each name begins with "/", by which the trainer knows them: they count less than concepts.
+    Each has a name: "/", the place, a kind, and the words, as in ``/bWnot want``. Names are not built here; a checksum
+    goes on from the checksum of the beginning, which many of them share.
     """  # noqa: D205 - one sentence
-    found: list[str] = []
+    crc = zlib.crc32
+    letters, word_, stem, pair, two, three, apart = (crc(f"/{place}{kind}".encode()) for kind in "cwpWmMS")
+    found: list[int] = []
     for sentence in marked.sentences:
-        for n, (_, word) in enumerate(sentence):
+        last = 0
+        for _, word in sentence:
             if is_spaceless(word):
-                run = word[:RUN_READ]
-                found += [f"/{place}c{run[k : k + size]}" for size in (1, 2, 3, 4) for k in range(len(run) - size + 1)]
+                if last:
+                    found.append(crc(_octets(word[:20]), last))
+                    last = 0
+                run = [_octets(letter) for letter in word[:RUN_READ]]
+                for at in range(len(run)):
+                    so_far = letters
+                    for octets in run[at : at + 4]:
+                        so_far = crc(octets, so_far)
+                        found.append(so_far)
                 continue
-            found.append(f"/{place}w{word[:40]}")
+            octets = _octets(word)
+            if len(word) > 20:
+                octets, begins = _octets(word[:40]), _octets(word[:20])
+            else:
+                begins = octets
+            if last:
+                found.append(crc(begins, last))
+            found.append(crc(octets, word_))
             if len(word) >= STEM:
-                found.append(f"/{place}p{word[:STEM]}")
-            if n + 1 < len(sentence):
-                found.append(f"/{place}W{word[:40]} {sentence[n + 1][1][:20]}")
+                found.append(crc(_octets(word[:STEM]), stem))
+            last = crc(b" ", crc(octets, pair))
     for tokens in marked.tokens:
-        padded = ("^", *(token for _, _, token in tokens), "$")
-        found += [f"/{place}m{a}_{b}" for a, b in pairwise(padded)]
-        for a, b, c in zip(padded, padded[1:], padded[2:], strict=False):
-            found += (f"/{place}M{a}_{b}_{c}", f"/{place}S{a}_{c}")
-    return found
+        before, before_that = b"^_", b""
+        for _, _, token in (*tokens, _END):
+            octets = _octets(token)
+            found.append(crc(octets, crc(before, two)))
+            if before_that:
+                found.append(crc(octets, crc(before, crc(before_that, three))))
+                found.append(crc(octets, crc(before_that, apart)))
+            before, before_that = octets + b"_", before
+    mask = BUCKETS - 1
+    return {number & mask for number in found}
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _is_spaceless(marked: Marked) -> bool:

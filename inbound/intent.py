@@ -10,7 +10,7 @@ from typing import Final
 
 from inbound import topics
 from inbound.evidence import Evidence, against, counted, evidence, ignored, is_denied, is_plainly_said
-from inbound.features import features, slots
+from inbound.features import features
 from inbound.grammar import Command, command_in, commands, without_prefixes
 from inbound.lexicon.marked import Marked
 from inbound.lexicon.spacing import mark_text
@@ -110,7 +110,8 @@ def _subject_command(own: str, world: World) -> Command | None:
 
 def weigh(body: Marked, head: Marked, *, is_reply: bool, learned: dict[str, Model]) -> dict[str, float]:
     """Return how likely each verdict is by the statistical model alone."""
-    return learned["verdict"].probabilities(slots(features(body, head, is_reply=is_reply)))
+    concepts, words = features(body, head, is_reply=is_reply)
+    return learned["verdict"].probabilities(concepts | words)
 
 
 def _command(

@@ -24,7 +24,10 @@ MAY_IMPORT = {
 FENCES = {
     "aiosmtpd": ("inbound/",),
     "aioimaplib": ("inbound/",),
-    "dkim": ("mailer/signing.py", "inbound/authenticity.py"),
+    "dkim": ("mailer/signing.py", "inbound/origin/"),
+    "spf": ("inbound/origin/spf.py",),
+    "publicsuffixlist": ("inbound/origin/dmarc.py",),
+    "dns": ("kit/dns.py",),
     "jinja2": ("mailer/compose.py", "web/pages.py"),
     "fastapi": ("web/", "byleave/"),
     "starlette": ("web/", "byleave/"),
