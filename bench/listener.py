@@ -1,259 +1,189 @@
-"""How many replies a second the listener takes, reads, decides and commits to disk, and what each costs.
+"""Measures the listener: mails accepted and decided a second, with the commit on disk, and how long the answer takes.
 
-``python -m bench.listener [--messages 1000] [--senders 16] [--seconds 15] [--mix real] [--profile FILE]`` runs the
-listener's parts as ``byleave run --only listener`` joins them, on a fresh SQLite file, and lets a second process hand
-over one reply of each subscriber on ``--senders`` connections. One JSON object: mails_per_s; cpu_ms_per_mail of the
-listener's process; read_ms, what of it is reading (timed alone, in one thread); statements_per_mail; p50_ms and
-p99_ms from the final dot to the 250; memory_mb at its highest. ``--mix one`` sends only unsubscribes.
+    python -m bench.listener [--mails 5000] [--connections 20] [--hostile 500] [--json]
+
+A fresh installation with one subscriber a mail is made in a temporary folder (SQLite), ``byleave run --only listener``
+runs as a process of its own, and the replies come from another. Keys of the JSON object: ``mails_per_s``,
+``answer_p50_ms``, ``answer_p99_ms`` (from the final dot to the 250), ``decided``, ``opted_out``, ``rss_mb`` (the most
+that the listener held); the same under attack where ``--hostile`` is given; and where smtp-source is installed the rate
+at which its mails are accepted and decided.
 """
 
 import argparse
 import asyncio
-import contextlib
-import cProfile
 import json
 import os
-import resource
+import re
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
-from byleave.engine import Engine, assemble
-from byleave.wiring import Ground, open_ground
-from consent.subscribers import Profile, add
-from consent.tables import StandingRow
-from inbound.model import Envelope
-from inbound.reading import read
-from inbound.tables import InboundMailRow
-from inbound.worlds import Worlds
-from kit.addresses import EmailAddress
-from kit.clock import utc_now
-from kit.config import DatabaseSettings, InboundSettings, Settings, SmtpSettings
-from kit.log import configure_logging
-from mailer.tables import MailingRow
-from mailer.tokens import Tokens
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-SUBJECT = "Spring sale: 30% off every course bundle"
-PROMOTION = (
-    f"{SUBJECT}\n\nFrom Monday on all bundles cost less.\nHave a look at our pages.\n\nYour Pro Engineer Portal\n"
-)
-#: (subject, what they typed, further headers); the first of each ten are unsubscribes of some kind
-REPLIES = (
-    (f"Re: {SUBJECT}", "unsubscribe", ""),
-    (f"Re: {SUBJECT}", "Please take me off your list, I have enough of these mails.", ""),
-    ("unsubscribe", "", ""),
-    (f"AW: {SUBJECT}", "Bitte keine weiteren E-Mails mehr, danke.", ""),
-    (f"Re: {SUBJECT}", "Stop sending me this\n\nSent from my iPhone", ""),
-    (f"RE: {SUBJECT}", "ne plus recevoir vos courriels, merci", ""),
-    (f"Re: {SUBJECT}", "Hello,\nwhere is my order 4711? It should have come on Friday.\nRegards", ""),
-    (f"Re: {SUBJECT}", "Is the bundle for beginners, too? I know a little about circuits already.", ""),
-    (f"Re: {SUBJECT}", "Thank you for the nice course, my team liked it very much!", ""),
-    (f"Automatic reply: {SUBJECT}", "I am out of office until Monday.", "Auto-Submitted: auto-replied\r\n"),
-)
-ONE = REPLIES[:1]
+from bench.crowd import Mail, honest, hostile, replies  # noqa: E402
+from consent.tables import ConsentEventRow  # noqa: E402
+from inbound.tables import DecisionRow  # noqa: E402
+from kit.db import Database  # noqa: E402
+from kit.secrets import load_or_make_secrets  # noqa: E402
+from mailer.tokens import Tokens  # noqa: E402
+
+STARTING = 60.0
 
 
-@dataclass
-class Post:
-    """One reply with its envelope."""
+class Running:
+    """An installation with its listener."""
 
-    sender: str
-    to: str
-    content: bytes
-
-
-@dataclass
-class Driver:
-    """The senders' side: its own process, a few connections, one mail after the other on each."""
-
-    port: int
-    posts: list[Post]
-    end: float  # by the monotonic clock: nothing is sent after it
-    seconds: list[float] = field(default_factory=list)
-    refused: int = 0
-
-    async def drive(self, senders: int) -> dict[str, Any]:
-        posts = iter(self.posts)
-        began = time.perf_counter()
-        await asyncio.gather(*(self._send(posts) for _ in range(senders)))
-        took = time.perf_counter() - began
-        waits = sorted(self.seconds)
-        return {
-            "mails_per_s": round(len(waits) / took, 1),
-            "refused": self.refused,
-            "p50_ms": round(waits[len(waits) // 2] * 1000, 1),
-            "p99_ms": round(waits[len(waits) * 99 // 100] * 1000, 1),
+    def __init__(self, folder: Path, people: int) -> None:
+        self.folder = folder
+        self.addresses = [f"reader{number:06}@inbox.test" for number in range(people)]
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("BYLEAVE_")},
+            "BYLEAVE_VAR": str(folder / "var"),
+            "BYLEAVE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/byleave.db",
+            "BYLEAVE_INBOUND__SMTP__PORT": "0",
+            "BYLEAVE_INBOUND__ORIGIN__CHECK": "false",
+            "BYLEAVE_INBOUND__ORIGIN__UNPROVEN_AN_HOUR": "1000000",
+            "BYLEAVE_LOG__LEVEL": "error",
         }
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
 
-    async def _send(self, posts: Iterator[Post]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        await reader.readline()
-        writer.write(b"HELO bench.example\r\n")
-        await reader.readline()
-        for post in posts:
-            if time.monotonic() > self.end:
-                break
-            writer.write(f"MAIL FROM:<{post.sender}>\r\nRCPT TO:<{post.to}>\r\nDATA\r\n".encode())
-            for _ in range(3):
-                await reader.readline()
-            began = time.perf_counter()
-            writer.write(post.content + b".\r\n")
-            answer = await reader.readline()
-            self.seconds.append(time.perf_counter() - began)
-            self.refused += not answer.startswith(b"250")
-        writer.close()
+    def byleave(self, *arguments: str) -> None:
+        """Run one command."""
+        command = [sys.executable, "-m", "byleave", *arguments]
+        subprocess.run(command, env=self.environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
+    def __enter__(self) -> Self:
+        self.byleave("init")
+        file = self.folder / "people.csv"
+        file.write_text("email,name\n" + "".join(f"{one},Reader\n" for one in self.addresses))
+        self.byleave("subscribers", "import", str(file), "--topic", "deals", "--source", "bench", "--over-13")
+        letter = self.folder / "campaign.toml"
+        letter.write_text('name = "May"\nsubject = "May sale"\ntopic = "deals"\ntext = "All bundles cost 30 % less."\n')
+        self.byleave("campaign", "new", str(letter))
+        said = self.folder / "said"
+        command = [sys.executable, "-m", "byleave", "run", "--only", "listener"]
+        with said.open("wb") as out:
+            self.process = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=out)
+        end = time.monotonic() + STARTING
+        while not (found := re.search(r"smtp [\d.]+:(\d+)", said.read_text())):
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise SystemExit("the listener did not start")
+            time.sleep(0.05)
+        self.port = int(found.group(1))
+        return self
 
-def replies(senders: list[tuple[int, str]], mailing: int, tokens: Tokens, domain: str, mix: str) -> list[Post]:
-    """Write one reply of each subscriber, with the letter that is answered quoted below."""
-    quoted = "\r\n".join(f"> {line}" for line in PROMOTION.splitlines())
-    kinds = ONE if mix == "one" else REPLIES
-    posts = []
-    for place, (person, address) in enumerate(senders):
-        subject, typed, headers = kinds[place % len(kinds)]
-        to = tokens.reply_address(domain, person, mailing)
-        body = typed.replace("\n", "\r\n")
-        if typed:
-            body += f"\r\n\r\nOn Fri, 20 Nov 2026 at 12:00, Portal <promotions@proengineer.example> wrote:\r\n{quoted}"
-        content = (
-            f"From: {address}\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: Fri, 20 Nov 2026 12:00:00 +0000\r\n"
-            f"Message-ID: <{place}@example.com>\r\nIn-Reply-To: {tokens.message_id('x.example', person, mailing)}\r\n"
-            f"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n{headers}\r\n{body}\r\n"
-        )
-        posts.append(Post(address, to, content.encode()))
-    return posts
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
 
+    @property
+    def most_mb(self) -> float:
+        """The most memory that the listener held so far."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return round(int(found.group(1)) / 1024, 1) if found else 0.0
 
-def settings_in(folder: Path) -> Settings:
-    return Settings(
-        var=str(folder),
-        database=DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/byleave.db"),
-        inbound=InboundSettings(smtp=SmtpSettings(port=0)),
-    )
-
-
-async def people_and_mailing(ground: Ground, number: int) -> tuple[list[tuple[int, str]], int]:
-    """Add subscribers who all agreed to the first topic, and a mailing that was sent."""
-    topic = ground.settings.topics[0].key
-    profiles = [Profile(EmailAddress(f"reader{place}", "example.com"), f"Reader {place}") for place in range(number)]
-    async with ground.database.transaction() as session:
-        known = await add(session, profiles, secrets=ground.secrets, at=utc_now())
-        granted = [
-            {"purpose": "promotion", "topic": topic, "subscriber_id": person, "state": "granted"}
-            for person in known.values()
+    def mails(self, first: int, last: int) -> list[Mail]:
+        """Return the replies of some subscribers, to the signed addresses of letters they got."""
+        secrets = load_or_make_secrets(self.folder / "var" / "secrets.json")
+        tokens = Tokens(secrets.token_keys, secrets.current_token_key)
+        people = [
+            (self.addresses[number], tokens.reply_address("reply.proengineer.example", number + 1, 1))
+            for number in range(first, last)
         ]
-        await session.execute(sa.insert(StandingRow), granted)
-        row = MailingRow(
-            name="Bench", topic=topic, subject=SUBJECT, text=PROMOTION, gate="done", values={}, created_at=utc_now()
-        )
-        session.add(row)
-        await session.flush()
-        return [(person, key) for key, person in known.items()], row.id
+        return replies(people, seed=first + 1)
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many mails were decided, and how many people left."""
+
+        async def count() -> tuple[int, int]:
+            database = Database(self.environment["BYLEAVE_DATABASE__URL"])
+            async with database.reading() as session:
+                decided = await session.scalar(sa.select(sa.func.count()).select_from(DecisionRow))
+                people = sa.select(sa.func.count(sa.distinct(ConsentEventRow.subscriber_id)))
+                left = await session.scalar(people.where(ConsentEventRow.act.in_(("withdraw", "withdraw_all"))))
+            await database.close()
+            return decided or 0, left or 0
+
+        return asyncio.run(count())
 
 
-@contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Ground, Engine]]:
-    """Run the listener's services."""
-    async with AsyncExitStack() as stack:
-        ground = await stack.enter_async_context(open_ground(settings_in(folder), initialise=True))
-        engine = await assemble(ground, stack, ("listener",))
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(named.service.run()) for named in engine.services]
-            assert engine.smtp is not None
-            await engine.smtp.ready.wait()
-            yield ground, engine
-            for task in tasks:
-                task.cancel()
-
-
-async def measure(messages: int, senders: int, mix: str, seconds: float, profile: str) -> dict[str, Any]:
-    """Prepare, let the other process send, and count what it cost here."""
-    with tempfile.TemporaryDirectory(prefix="listener") as name:
-        async with running(Path(name)) as (ground, engine):
-            people, mailing = await people_and_mailing(ground, messages)
-            tokens = Tokens(ground.secrets.token_keys, ground.secrets.current_token_key)
-            posts = replies(people, mailing, tokens, ground.settings.mailer.reply_domain, mix)
-            alone = await reading_alone(ground, posts, tokens)
-            statements = [0]
-            sa.event.listen(
-                ground.database.engine.sync_engine, "before_cursor_execute", lambda *_: statements.__setitem__(
-                    0, statements[0] + 1
-                )
-            )  # fmt: skip
-            assert engine.smtp is not None
-            profiler = cProfile.Profile(time.thread_time) if profile else contextlib.nullcontext()
-            before = time.process_time()
-            with profiler:
-                told = await send(engine.smtp.port, posts, senders, seconds)
-            cpu = time.process_time() - before
-            if isinstance(profiler, cProfile.Profile):
-                profiler.dump_stats(profile)
-            async with ground.database.reading() as session:
-                decided = await session.scalar(sa.select(sa.func.count()).select_from(InboundMailRow)) or 1
-    return told | {
-        "mails": decided,
-        "cpu_ms_per_mail": round(cpu / decided * 1000, 2),
-        "read_ms": round(alone * 1000, 2),
-        "statements_per_mail": round(statements[0] / decided, 2),
-        "processor_share": round(cpu / decided * told["mails_per_s"], 2),
-        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        "load": round(os.getloadavg()[0], 1),
+def figures(told: dict[str, Any], running: Running, before: tuple[int, int]) -> dict[str, Any]:
+    """Return the figures of one round."""
+    took: Sequence[float] = told["answered"]
+    decided, left = running.counts()
+    return {
+        "mails": len(took),
+        "refused": told["count"],
+        "mails_per_s": round(len(took) / told["seconds"], 1),
+        "answer_p50_ms": round(1000 * took[len(took) // 2], 1) if took else None,
+        "answer_p99_ms": round(1000 * took[int(len(took) * 0.99)], 1) if took else None,
+        "decided": decided - before[0],
+        "opted_out": left - before[1],
+        "rss_mb": running.most_mb,
     }
 
 
-async def reading_alone(ground: Ground, posts: list[Post], tokens: Tokens) -> float:
-    """Return the processor seconds that reading one mail takes, with nothing beside it."""
-    world = await Worlds(ground.database, company="", addresses=(), tokens=tokens).world()
-    some = posts[:100]
-    for post in some[:10]:
-        read(post.content, world=world, envelope=Envelope(post.sender, (post.to,)))
-    began = time.process_time()
-    for post in some:
-        read(post.content, world=world, envelope=Envelope(post.sender, (post.to,)))
-    return (time.process_time() - began) / len(some)
-
-
-async def send(port: int, posts: list[Post], senders: int, seconds: float) -> dict[str, Any]:
-    """Let a second process send everything, or what it can in the time; return what it saw."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.listener", "--drive", str(port), "--senders", str(senders),
-        "--seconds", str(seconds), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+def with_smtp_source(running: Running, mails: int, connections: int) -> dict[str, Any] | None:
+    """Return how fast the mails of Postfix's smtp-source are taken, or None where it is not installed."""
+    source = shutil.which("smtp-source") or shutil.which("smtp-source", path="/usr/sbin")
+    if source is None:
+        return None
+    before = running.counts()
+    began = time.perf_counter()
+    subprocess.run(
+        [source, "-m", str(mails), "-s", str(connections), "-l", "2000", "-S", "unsubscribe",
+         "-f", running.addresses[0], "-t", "promotions@proengineer.example", f"127.0.0.1:{running.port}"],
+        check=True,
     )  # fmt: skip
-    letters = json.dumps([(post.sender, post.to, post.content.decode()) for post in posts])
-    told, _ = await process.communicate(letters.encode())
-    result: dict[str, Any] = json.loads(told)
-    return result
+    took = time.perf_counter() - began
+    return {"mails": mails, "mails_per_s": round(mails / took, 1), "decided": running.counts()[0] - before[0]}
 
 
-def drive(port: int, senders: int, seconds: float) -> None:
-    """Be the second process."""
-    posts = [Post(sender, to, content.encode()) for sender, to, content in json.load(sys.stdin)]
-    print(json.dumps(asyncio.run(Driver(port, posts, time.monotonic() + seconds).drive(senders))))
+def measure(mails: int, connections: int, attackers: int) -> dict[str, Any]:
+    """Measure all rounds on one installation."""
+    found: dict[str, Any] = {"connections": connections}
+    with tempfile.TemporaryDirectory() as folder, Running(Path(folder), 2 * mails + 200) as running:
+        honest(running.port, running.mails(2 * mails, 2 * mails + 200), connections=connections)  # to warm up
+        before = running.counts()
+        found["peace"] = figures(
+            honest(running.port, running.mails(0, mails), connections=connections), running, before
+        )
+        if source := with_smtp_source(running, mails, connections):
+            found["smtp_source"] = source
+        if attackers:
+            before = running.counts()
+            with hostile(running.port, attackers):
+                time.sleep(3)
+                told = honest(running.port, running.mails(mails, 2 * mails), connections=connections)
+            found["attack"] = {"hostile": attackers, **figures(told, running, before)}
+    return found
 
 
 def main() -> None:
-    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=1000)
-    parser.add_argument("--senders", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=15.0, help="send no longer than this")
-    parser.add_argument("--mix", choices=("real", "one"), default="real")
-    parser.add_argument("--profile", default="", metavar="FILE", help="write cProfile's figures of the event loop here")
-    parser.add_argument("--json", action="store_true", help="one JSON object; it is so in any case")
-    parser.add_argument("--drive", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--mails", type=int, default=2000)
+    parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--hostile", type=int, default=0, help="how many hostile connections, in a second round")
+    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    configure_logging("warning")
-    if given.drive:
-        drive(given.drive, given.senders, given.seconds)
-    else:
-        print(json.dumps(asyncio.run(measure(given.messages, given.senders, given.mix, given.seconds, given.profile))))
+    found = measure(given.mails, given.connections, given.hostile)
+    if given.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name}: {value}")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def _settings(settings: Settings) -> Settings:
             "mailer": settings.mailer.model_copy(update={"relays": ("sandbox:",)}),
             "inbound": inbound.model_copy(
                 update={
+                    "origin": inbound.origin.model_copy(update={"check": False}),
                     "smtp": inbound.smtp.model_copy(update={**local, "enabled": True}),
                     "lmtp": inbound.lmtp.model_copy(update={"enabled": False}),
                     "imap": inbound.imap.model_copy(update={"enabled": False}),

@@ -15,6 +15,7 @@ from functools import partial
 import uvicorn
 
 from byleave.letters import TEMPLATES, Press, ask_to_confirm, recipient_of, relays_of
+from byleave.readiness import ready_to_launch
 from byleave.supervisor import Named
 from byleave.wiring import Ground
 from campaigns import store
@@ -29,18 +30,21 @@ from inbound.intake import Intake
 from inbound.loops import OwnNames
 from inbound.mail import read_mail
 from inbound.model import Envelope, Reading
+from inbound.origin.look import Look
 from inbound.reading import read_letter
 from inbound.smtp import Listener, domains_of
 from inbound.world import World
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
+from kit.config import OriginSettings
 from kit.db import Session
+from kit.dns import SystemDns
 from kit.jobs import DeadWorker, Jobs
 from kit.log import logger
 from mailer.courier import Compose, Courier
 from mailer.footer import footer_templates
 from mailer.journal import Journal
-from mailer.letters import Letters
+from mailer.letters import Letters, own_words
 from mailer.model import OutgoingMail
 from mailer.postman import Postman
 from mailer.retry import RetryPlan
@@ -132,7 +136,7 @@ async def _worker(ground: Ground, press: Press, engine: Engine, stack: AsyncExit
     jobs.when_worker_dies(partial(_bury, courier, postman))
     runner = Runner(
         database, jobs.enqueue, jobs_alive=jobs.alive, chunk_size=settings.mailer.chunk_size,
-        require_age=settings.consent.require_age,
+        require_age=settings.consent.require_age, ready=partial(ready_to_launch, settings),
     )  # fmt: skip
     await jobs.start()
     stack.push_async_callback(jobs.stop, 0.0)  # where nobody supervises
@@ -185,7 +189,8 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
     domains = domains_of(settings.mailer, inbound)
     intake = Intake(
         ground.database, read=_read, worlds=_worlds(ground, press), house=_house(ground, press), settings=inbound,
-        wake_postman=engine.postman.wake if engine.postman else lambda: None, clock=ground.clock,
+        look=_look(inbound.origin), clock=ground.clock,
+        wake_postman=engine.postman.wake if engine.postman else lambda: None,
     )  # fmt: skip
     stack.callback(intake.close)
     stack.push_async_callback(intake.drain)
@@ -207,9 +212,10 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
 def _worlds(ground: Ground, press: Press) -> Worlds:
     settings = ground.settings
     addresses = (settings.mailer.from_address, settings.company.customer_service)
+    subjects, lines = own_words(TEMPLATES / "service", settings.company.name)
     return Worlds(
         ground.database, company=settings.company.name, addresses=tuple(map(parse_address, addresses)),
-        own_lines=tuple(footer_templates()), tokens=press.tokens,
+        own_lines=(*footer_templates(), *lines), own_subjects=subjects, tokens=press.tokens,
     )  # fmt: skip
 
 
@@ -224,8 +230,17 @@ def _house(ground: Ground, press: Press) -> InboundHouse:
         secrets=ground.secrets, tokens=press.tokens, own=own,
         customer_service=parse_address(settings.company.customer_service),
         answer_every=timedelta(days=settings.consent.receipt_every_days),
-        policy_version=settings.consent.default_policy_version,
+        policy_version=settings.consent.default_policy_version, signed_by_us=press.signer.has_signed,
+        unproven_an_hour=settings.inbound.origin.unproven_an_hour,
     )  # fmt: skip
+
+
+def _look(settings: OriginSettings) -> Look | None:
+    """Return what finds out where mails come from, or None where the operator wants none."""
+    if not settings.check:
+        return None
+    dns = SystemDns(settings.name_servers)
+    return Look(dns, settings.seconds, settings.own_server, frozenset(map(str.lower, settings.arc_sealers)))
 
 
 # -- the pages --------------------------------------------------------------------------------------------------------

@@ -132,8 +132,8 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield what is found, one thing after the other; a check that fails is a finding, not an error."""
     checks: tuple[tuple[str, Callable[[Settings], tuple[Mark, str]]], ...] = (
-        ("database", _database), ("secrets", _secrets), ("signing keys", _keys), ("relays", _relays),
-        ("listener", _listener), ("links", _links), ("templates", _templates),
+        ("database", _database), ("secrets", _secrets), ("signing keys", _keys), ("published keys", _published),
+        ("relays", _relays), ("listener", _listener), ("links", _links), ("templates", _templates),
     )  # fmt: skip
     for what, check in checks:
         try:
@@ -172,6 +172,19 @@ def _keys(settings: Settings) -> tuple[Mark, str]:
     if sender != mailer.dkim_domain and not sender.endswith(f".{mailer.dkim_domain}"):
         return "bad", f"mailer.dkim_domain {mailer.dkim_domain} is not the From domain {sender} or a parent of it"
     return "good", ", ".join(f"{key.selector}._domainkey.{key.domain}" for key in keys)
+
+
+def _published(settings: Settings) -> tuple[Mark, str]:
+    from byleave.readiness import HINT, key_faults, wants_dns
+
+    if not wants_dns(settings):
+        return (
+            "good",
+            "not looked at: the sandbox needs none" if settings.mailer.check_dns else "mailer.check_dns is off",
+        )
+    if found := key_faults(settings):
+        return "bad", "\n         ".join([*found, HINT])
+    return "good", "the DNS publishes them"
 
 
 def _relays(settings: Settings) -> tuple[Mark, str]:

@@ -4,6 +4,7 @@ import asyncio
 import tomllib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,8 +13,9 @@ import typer
 from byleave import console
 from byleave.context import settings_of
 from byleave.letters import check, preview_of, send_test
+from byleave.readiness import ready_to_launch
 from byleave.wiring import Ground, open_ground
-from campaigns import store
+from campaigns import launching, store
 from campaigns.model import Changed, Missing, NotPossible, Outcome, Unchanged
 from campaigns.reports import status as status_of
 from campaigns.schedule import Misunderstood, read_time
@@ -61,6 +63,8 @@ def _content(file: Path) -> dict[str, Any]:
 
 
 async def _new(ground: Ground, jobs: Jobs, content: dict[str, Any], *, launch: bool) -> dict[str, Any]:
+    if launch:
+        await ready_to_launch(ground.settings)  # else a refused launch leaves a draft, and a second try another one
     async with ground.database.transaction() as session:
         number = await store.new(session, content, now=datetime.now(UTC))
         await check(ground, session, number)
@@ -231,11 +235,10 @@ def schedule(
 
 async def _launch(ground: Ground, jobs: Jobs, number: int) -> Outcome:
     settings = ground.settings
-    async with ground.database.transaction() as session:
-        return await store.launch(
-            session, number, enqueue=jobs.enqueue, now=datetime.now(UTC), chunk_size=settings.mailer.chunk_size,
-            require_age=settings.consent.require_age,
-        )  # fmt: skip
+    return await launching.launch(
+        ground.database, number, ready=partial(ready_to_launch, settings), enqueue=jobs.enqueue,
+        now=datetime.now(UTC), chunk_size=settings.mailer.chunk_size, require_age=settings.consent.require_age,
+    )  # fmt: skip
 
 
 async def _plan(ground: Ground, number: int, at: str) -> Outcome:

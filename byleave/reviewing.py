@@ -31,7 +31,8 @@ def review(
     for one in found:
         who = f"subscriber {one['subscriber_id']}" if one["subscriber_id"] else "somebody unknown"
         did = ", ".join(one["actions"])
-        line = f"{one['id']:>6}  {one['at'][:16]}  {one['verdict']:<11} by {who}: {did}. {' '.join(one['reasons'])}"
+        why = " ".join(" ".join(one["reasons"]).split())  # no stranger adds a line to the list
+        line = f"{one['id']:>6}  {one['at'][:16]}  {one['verdict']:<11} by {who}: {did}. {why}"
         console.out.print(line, markup=False)
     if not found:
         console.out.print("nothing waits for a person")

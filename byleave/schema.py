@@ -18,8 +18,8 @@ class SchemaTooNew(Permanent):
     """The database was made by a newer Byleave than this one; start that one instead."""
 
 
-def upgrade(url: str) -> str:
-    """Bring the database to the newest version, in one transaction; return the version. Repeating it is harmless.
+def upgrade(url: str, version: str = "head") -> str:
+    """Bring the database to a version, the newest where none is named, in one transaction; return the version. Repeating it is harmless.
 
     Old workers may go on while a ``pre`` migration runs; ``post`` migrations wait until the new code runs everywhere.
     """
@@ -30,7 +30,7 @@ def upgrade(url: str) -> str:
         with engine.begin() as connection:
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, version)
     finally:
         engine.dispose()
     return newest()

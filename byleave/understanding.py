@@ -79,13 +79,8 @@ def _shown(file: Path) -> str:
 
 
 def _show(file: Path, reading: Reading) -> None:
-    text = Text(f"{_shown(file)}: ")
+    text = Text(console.harmless(f"{_shown(file)}: "))
     for words, style in as_text(reading):
-        text.append(_harmless(words), style=STYLES.get(style, ""))
+        text.append(console.harmless(words), style=STYLES.get(style, ""))
     console.out.print(text)
     sys.stdout.write("\n")
-
-
-def _harmless(words: str) -> str:
-    """Take out what would steer a terminal: everything here was written by strangers."""
-    return "".join(letter if letter == "\n" or letter.isprintable() else "\ufffd" for letter in words)

@@ -7,14 +7,17 @@ nothing itself; the jobs do (:mod:`mailer.courier`).
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from campaigns import store
+from campaigns.launching import Ready, launch
 from campaigns.model import Changed, Outcome
 from campaigns.schedule import is_too_late
 from campaigns.store import Enqueue
 from kit.clock import Clock, utc_now
 from kit.db import Database
+from kit.errors import Permanent, Temporary
 from kit.log import logger
 from kit.processes import lasting_seconds
 from mailer import delivery
@@ -37,12 +40,17 @@ class Runner:
         jobs_alive: Callable[[str], Awaitable[int]] | None = None,
         chunk_size: int = 1000,
         require_age: bool = False,
+        ready: Ready | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """Take the database and the door to the jobs; ``jobs_alive`` counts the jobs whose ids begin with a prefix."""
+        """Take the database and the door to the jobs; ``jobs_alive`` counts the jobs whose ids begin with a prefix.
+
+        ``ready`` is asked before each launch and may refuse it (:mod:`campaigns.launching`).
+        """
         self._database, self._enqueue, self._jobs_alive = database, enqueue, jobs_alive
         self._chunk_size, self._require_age, self._clock = chunk_size, require_age, clock
-        self._looked_at = lasting_seconds()
+        self._ready = ready or _always
+        self._looked_at = self._launches_from = lasting_seconds()
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -61,10 +69,7 @@ class Runner:
             if is_too_late(launch_at, now):
                 await self._do("campaign.held", campaign_id, store.hold, why=TOO_LATE)
             else:
-                await self._do(
-                    "campaign.launched", campaign_id, store.launch, enqueue=self._enqueue, now=now,
-                    chunk_size=self._chunk_size, require_age=self._require_age,
-                )  # fmt: skip
+                await self._launch(campaign_id, now)
         for campaign_id in waiting:
             await self._bring_back(campaign_id)
         for campaign_id in done:
@@ -90,6 +95,24 @@ class Runner:
         """Pause a campaign whose letters can't be made, with the reason for staff to read."""
         await self._do("campaign.broken", campaign_id, store.pause, note=why)
 
+    async def _launch(self, campaign_id: int, now: datetime) -> None:
+        """Launch a campaign, put it off, or hold it for staff to read why."""
+        if lasting_seconds() < self._launches_from:
+            return
+        try:
+            outcome = await launch(
+                self._database, campaign_id, ready=self._ready, enqueue=self._enqueue, now=now,
+                chunk_size=self._chunk_size, require_age=self._require_age,
+            )  # fmt: skip
+        except Temporary as trouble:
+            self._launches_from = lasting_seconds() + trouble.delay
+            _log.warning("campaign.put_off", campaign_id=campaign_id, why=trouble.public)
+        except Permanent as refusal:
+            await self._do("campaign.held", campaign_id, store.hold, why=refusal.public)
+        else:
+            if isinstance(outcome, Changed):
+                _log.info("campaign.launched", campaign_id=campaign_id)
+
     async def _bring_back(self, campaign_id: int) -> None:
         """Give those whose moment has come to new jobs; the rows change hands in the transaction that enqueues."""
         async with self._database.transaction() as session:
@@ -103,3 +126,7 @@ class Runner:
             outcome = await move(session, campaign_id, **options)
         if isinstance(outcome, Changed):
             _log.info(event, campaign_id=campaign_id)
+
+
+async def _always() -> None:
+    """Refuse nothing."""

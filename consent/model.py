@@ -66,6 +66,7 @@ class Proof(enum.StrEnum):
     """How sure we are who acted, the surest first."""
 
     TOKEN = "token"  # noqa: S105 - a valid signed token of the mailed address
+    AUTHENTICATED = "authenticated"  # the sender's address is the mailed one, and its domain vouches for it
     EXACT_ADDRESS = "exact_address"  # the sender's address is the mailed one
     ALIAS = "alias"  # a spelling of the same mailbox
     EVIDENCE = "evidence"  # a stated source outside this system

@@ -45,10 +45,10 @@ async def load(session: AsyncSession, person: SubscriberId) -> Subscriber | None
 async def among(
     session: AsyncSession, *, numbers: Iterable[SubscriberId], addresses: Iterable[EmailAddress]
 ) -> tuple[Subscriber, ...]:
-    """Return, in one look, those who have one of these numbers or one of these addresses."""
+    """Return, in one look, those who have one of these numbers, or one of these addresses in whatever spelling."""
     wanted = sa.or_(
         SubscriberRow.id.in_(sorted(set(numbers))),
-        SubscriberRow.address_key.in_(sorted({address.key for address in addresses})),
+        SubscriberRow.mailbox_key.in_(sorted({address.mailbox for address in addresses})),
     )
     return tuple(_subscriber(row) for row in await session.execute(sa.select(SubscriberRow.__table__).where(wanted)))
 
@@ -88,7 +88,7 @@ async def numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, Subsc
 
 def _row(profile: Profile, secrets: Secrets, at: datetime) -> dict[str, object]:
     return {
-        "address": str(profile.address), "address_key": profile.address.key,
+        "address": str(profile.address), "address_key": profile.address.key, "mailbox_key": profile.address.mailbox,
         "address_hash": secrets.address_hash(profile.address), "name": profile.name, "language": profile.language,
         "time_zone": profile.time_zone, "country": profile.country, "phone": profile.phone,
         "birth_date": profile.birth_date, "age_band": profile.age_band.value, "guardian_agreed": False,

@@ -18,6 +18,8 @@ class SubscriberRow(Base):
     #: the address as written, and the form that compares equal; both NULL after erasure
     address: Mapped[str | None] = mapped_column(sa.String(320))
     address_key: Mapped[str | None] = mapped_column(sa.String(320), unique=True)
+    #: the form in which all spellings of one mailbox are equal; NULL after erasure
+    mailbox_key: Mapped[str | None] = mapped_column(sa.String(320), index=True)
     #: keyed hash; joins to suppressions, which outlive the address
     address_hash: Mapped[str | None] = mapped_column(sa.String(64), index=True)
     name: Mapped[str] = mapped_column(sa.String(200), default="")

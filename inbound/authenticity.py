@@ -1,31 +1,38 @@
 """How sure we are that the owner of the mailed address wrote: the rungs of a ladder, and what each may do. Pure.
 
-A rung is found from the token, the sender's address and the address that was mailed. Signatures and the sender's
-network (DKIM, SPF, DMARC) are not looked at here yet: they will decide between the rungs below the token.
+A rung is found from the token, the sender's address beside the mailed one, and what signatures and network say about
+the sender's domain (:mod:`inbound.origin`). What a rung may do is in :mod:`inbound.triage`, as a table in
+``docs/security.md``, and cell by cell in the tests.
 """
 
 import enum
 from dataclasses import dataclass
 
 from consent.model import Proof
-from kit.addresses import EmailAddress, try_address
-
-_GOOGLE = frozenset({"gmail.com", "googlemail.com"})
+from inbound.model import Origin, Standing
+from kit.addresses import EmailAddress
 
 
 class Rung(enum.StrEnum):
     """Who wrote, as far as can be shown; the surest first."""
 
     OWNER_WITH_TOKEN = "owner_with_token"  # noqa: S105 - the sender is the owner, and the mail carries our token
+    PROVEN_ADDRESS = "proven_address"  # no token; the mailed address or a spelling of it, vouched for by its domain
+    SAME_ADDRESS = "same_address"  # no token; the mailed address, and nothing vouches for it
+    ALIAS = "alias"  # no token; a spelling of the mailed address that reaches the same mailbox; nothing vouches for it
+    FORGED_ADDRESS = "forged_address"  # the mailed address, but its domain says that such a mail is not its own
     STRANGER_WITH_TOKEN = "stranger_with_token"  # noqa: S105 - our token, but somebody else sent the mail
-    SAME_ADDRESS = "same_address"  # no token; the sender's address is the one that was mailed
-    ALIAS = "alias"  # no token; a spelling of the mailed address that reaches the same mailbox
     STRANGER = "stranger"  # nothing of the kind
 
     @property
     def is_owner(self) -> bool:
         """Whether the mail counts as the owner's own."""
-        return self in {Rung.OWNER_WITH_TOKEN, Rung.SAME_ADDRESS, Rung.ALIAS}
+        return self in {Rung.OWNER_WITH_TOKEN, Rung.PROVEN_ADDRESS, Rung.SAME_ADDRESS, Rung.ALIAS}
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether somebody vouches for it: our own signature, or the sender's domain."""
+        return self in {Rung.OWNER_WITH_TOKEN, Rung.PROVEN_ADDRESS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,15 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(*, has_token: bool, sender: EmailAddress | None, owner: EmailAddress | None) -> Verdict:
-    """Say how sure we are that ``sender`` speaks for ``owner``, whose letter a valid token names (or doesn't)."""
+def judge(
+    *, has_token: bool, sender: EmailAddress | None, owner: EmailAddress | None, origin: Origin | None = None
+) -> Verdict:
+    """Say how sure we are that ``sender`` speaks for ``owner``, whose letter a valid token names (or doesn't).
+
+    ``origin`` is None where it was not looked at, which proves nothing and accuses nobody.
+    """
     same = sender is not None and owner is not None and sender.key == owner.key
-    alias = sender is not None and owner is not None and mailbox(sender) == mailbox(owner)
+    alias = sender is not None and owner is not None and sender.mailbox == owner.mailbox
     if has_token:
         if same or alias:
             how = "is" if same else "is another spelling of"
@@ -54,28 +66,16 @@ def judge(*, has_token: bool, sender: EmailAddress | None, owner: EmailAddress |
             Proof.TOKEN,
             ("it carries the signed token of a letter we sent", "the sender is not the person whom we mailed"),
         )
-    if same:
-        return Verdict(Rung.SAME_ADDRESS, Proof.EXACT_ADDRESS, ("the sender's address is one that we mail",))
-    if alias:
-        return Verdict(Rung.ALIAS, Proof.ALIAS, ("the sender's address is another spelling of one that we mail",))
-    return Verdict(Rung.STRANGER, Proof.NONE, ("the sender is nobody whom we mail",))
-
-
-def mailbox(address: EmailAddress) -> str:
-    """Return the form in which the spellings of one mailbox are equal: no plus-tag; Google knows no dots."""
-    local, _, domain = address.key.rpartition("@")
-    local = local.partition("+")[0] or local
-    if domain in _GOOGLE:
-        local, domain = local.replace(".", "") or local, "gmail.com"
-    return f"{local}@{domain}"
-
-
-def spellings(address: EmailAddress) -> tuple[EmailAddress, ...]:
-    """Return the other spellings under which a sender may be known, the likeliest first; at most five."""
-    bare = address.local.partition("+")[0] or address.local
-    locals_ = [bare, bare.replace(".", "")] if address.domain in _GOOGLE else [bare]
-    domains = sorted(_GOOGLE) if address.domain in _GOOGLE else [address.domain]
-    if address.domain in _GOOGLE:
-        locals_.insert(0, address.local)
-    found = (try_address(f"{local}@{domain}") for local in locals_ for domain in domains)
-    return tuple(dict.fromkeys(one for one in found if one is not None and one.key != address.key))
+    if not (same or alias):
+        return Verdict(Rung.STRANGER, Proof.NONE, ("the sender is nobody whom we mail",))
+    how = "one that we mail" if same else "another spelling of one that we mail"
+    reasons = (f"the sender's address is {how}", *(origin.reasons if origin else ()))
+    match origin.standing if origin else None:
+        case Standing.PROVEN:
+            return Verdict(Rung.PROVEN_ADDRESS, Proof.AUTHENTICATED, reasons)
+        case Standing.FORGED:
+            return Verdict(Rung.FORGED_ADDRESS, Proof.NONE, reasons)
+        case _ if same:
+            return Verdict(Rung.SAME_ADDRESS, Proof.EXACT_ADDRESS, reasons)
+        case _:
+            return Verdict(Rung.ALIAS, Proof.ALIAS, reasons)

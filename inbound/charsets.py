@@ -70,7 +70,7 @@ _STATEFUL = frozenset(
 #: C0 except tab and line feed, DEL, C1, direction overrides and isolates (Trojan Source), what UTF-8 can't hold.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]+")
 _UNWANTED_IN_LINE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 # RFC 2047 2; white space inside is wrong but common, and RFC 2231 5 allows a language after the character set.
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+()\-]{1,40})(?:\*[A-Za-z0-9\-]{0,20})?\?([bBqQ])\?([^?]*)\?=")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from inbound.bounce_status import any_of
 from inbound.bounces import decode_fields_in_order
+from inbound.charsets import clean_line
 from inbound.headers import ids_in, read_block
 from inbound.model import Complaint, InboundMail
 from kit.addresses import EmailAddress, harvest
@@ -88,7 +89,7 @@ def find_complaint(mail: InboundMail, raw: bytes = b"") -> Complaint | None:  # 
 def _from_report(
     report: Mapping[str, tuple[str, ...]], returned: list[Mapping[str, tuple[str, ...]]], mail: InboundMail
 ) -> Complaint:
-    kind = (report.get("feedback-type", ("",))[0].split(";")[0].strip().lower()) or "abuse"
+    kind = clean_line(report.get("feedback-type", ("",))[0].split(";")[0].lower()) or "abuse"
     if "auth-failure" in report and kind not in {"abuse", "fraud", "opt-out"}:
         kind = "auth-failure"
     named = [
@@ -99,7 +100,7 @@ def _from_report(
     ]
     if not named and mail.content_type == "multipart/report":
         named = [address for value in report.get("x-hmxmroriginalrecipient", ()) for address in _addresses(value)]
-    return _complaint(kind, named, returned, report, f"a feedback report of the type {kind}")
+    return _complaint(kind, named, returned, report, f"a feedback report of the type {kind[:40]}")
 
 
 def _complaint(

@@ -6,12 +6,14 @@ bounded. The commands are in :mod:`inbound.session`.
 """
 
 import asyncio
+import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from aiosmtpd.proxy_protocol import get_proxy
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from inbound.intake import Taken
@@ -21,10 +23,12 @@ from kit.log import logger
 
 LINE_OCTETS = 65_536  # RFC 5321 4.5.3.1.6 allows 1,000; a sloppy client's opt-out is not lost for a long line
 COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4 has 512; parameters and UTF-8 addresses need more
+PROXY_SECONDS = 5.0
 BAD_COMMANDS = 20  # then the peer is no mail server
 
 log = logger("inbound.connection")
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Command = Callable[[str], Awaitable[None]]
 
 
@@ -46,6 +50,8 @@ class Terms:
     max_recipients: int
     idle_seconds: float
     session_seconds: float
+    peers: tuple[Network, ...] = ()  # that may connect; none means everybody
+    proxies: tuple[Network, ...] = ()  # that name the real peer in a PROXY header
     tls: ssl.SSLContext | None = None  # None offers no STARTTLS
 
 
@@ -86,6 +92,7 @@ class Connection(SMTP):
         self.peer = ""
         self.is_busy = False  # a command is being carried out
         self.is_deciding = False  # a mail is with the intake, whose own limits hold
+        self.useful_at = self.loop.time()  # when it came, or brought its last mail
         self._end: asyncio.TimerHandle | None = None
 
     def commands(self) -> dict[str, Command]:
@@ -138,6 +145,9 @@ class Connection(SMTP):
         if not self.floor.admit(self) or self.floor.is_stopping:
             self.say_goodbye("4.3.2 too busy or stopping, please come again")
             return
+        if not await self._is_welcome():
+            self.say_goodbye("4.7.0 this server talks to its own mail servers only")
+            return
         try:
             await self.push(f"220 {self.hostname} ESMTP {self.__ident__}")
             await self._converse()
@@ -146,6 +156,21 @@ class Connection(SMTP):
         finally:
             if self.transport is not None:
                 self.transport.close()
+
+    async def _is_welcome(self) -> bool:
+        """Whether this peer may talk to us; a proxy first says for whom it speaks (HAProxy's PROXY, 1 or 2)."""
+        terms = self.floor.terms
+        if _is_within(self.peer, terms.proxies):
+            try:
+                told = await asyncio.wait_for(get_proxy(self._reader), PROXY_SECONDS)
+            except (TimeoutError, ConnectionError):
+                return False
+            if not told.valid:
+                log.warning("peer.refused", why="no PROXY header")
+                return False
+            if told.src_addr:  # a health check of the proxy itself names nobody
+                self.peer = str(told.src_addr)
+        return not terms.peers or _is_within(self.peer, terms.peers)
 
     async def _converse(self) -> None:
         known, patience = self.commands(), BAD_COMMANDS
@@ -205,3 +230,13 @@ class Connection(SMTP):
             log.warning("command.failed", why=type(error).__name__)
             await self.push("451 4.3.0 local trouble, please try again")
         return ""
+
+
+def _is_within(peer: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,12 +22,13 @@ from consent.policy import all_topics
 from consent.subscribers import among
 from inbound import soft_bounces
 from inbound import triage as acts
-from inbound.answers import read_answer
+from inbound.answers import Answer, read_answer
+from inbound.authenticity import Rung, judge
 from inbound.authenticity import Verdict as Trust
-from inbound.authenticity import judge, spellings
 from inbound.hand import Hand, House, Outgoing, answered_by
 from inbound.loops import why_loop, why_no_answer
-from inbound.model import Envelope, Reading, Verdict
+from inbound.model import Envelope, Origin, Reading, Verdict
+from inbound.returned import is_report_ours
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.traces import Trace, find_trace
 from inbound.triage import Action, Situation, triage
@@ -45,6 +45,9 @@ MOST_WORDS = 20  # of what is shown to staff as counted and ignored
 WORD_CHARACTERS = 80
 REASON_CHARACTERS = 300
 ANSWERED_WITHIN = timedelta(days=30)  # an answer to a question of ours that comes later is read like any mail
+_WISHES = frozenset({Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE, Verdict.UNCLEAR})
+_UNPROVEN = frozenset({Rung.SAME_ADDRESS, Rung.ALIAS, Rung.FORGED_ADDRESS})
+_UNPROVEN_PROOFS = (Proof.EXACT_ADDRESS.value, Proof.ALIAS.value, Proof.NONE.value)
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 
@@ -57,6 +60,7 @@ class Paper:
     envelope: Envelope
     raw: bytes
     at: datetime
+    origin: Origin | None = None  # None where it was not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +81,6 @@ def is_database_trouble(error: BaseException) -> bool:
     )
 
 
-async def keep(
-    session: AsyncSession, key: str, channel: str, *, at: datetime, raw: bytes, envelope: Mapping[str, Any]
-) -> None:
-    """Keep a mail whole, to be decided later, unless the same mail was taken before, by whatever channel."""
-    statement = insert(session, InboundMailRow).values(
-        content_key=key, channel=channel, received_at=at, state="deferred", attempts=0, envelope=envelope, raw=raw
-    )
-    await session.execute(statement.on_conflict_do_nothing(index_elements=["content_key"]))
-
-
 async def take_in(session: AsyncSession, papers: Sequence[Paper]) -> dict[int, Paper]:
     """Note that mails came in and are decided in this transaction; return the new ones by number, in their order."""
     first = {paper.key: paper for paper in reversed(papers)}  # of two that are the same the earlier one counts
@@ -99,36 +93,6 @@ async def take_in(session: AsyncSession, papers: Sequence[Paper]) -> dict[int, P
     returned = await session.execute(statement.returning(InboundMailRow.id, InboundMailRow.content_key), rows)
     numbers = {key: number for number, key in returned}
     return {numbers[paper.key]: paper for paper in papers if paper.key in numbers and first[paper.key] is paper}
-
-
-async def deferred(session: AsyncSession, most: int) -> list[InboundMailRow]:
-    """Return mails that still wait to be read, the oldest first."""
-    rows = await session.scalars(
-        sa.select(InboundMailRow).where(InboundMailRow.state == "deferred").order_by(InboundMailRow.id).limit(most)
-    )
-    return list(rows)
-
-
-async def begin_attempt(session: AsyncSession, row: InboundMailRow) -> bool:
-    """Count an attempt before it is made, so that one that kills the process counts too; False if another has it."""
-    return await _change(session, row.id, attempts=row.attempts, values={"attempts": row.attempts + 1})
-
-
-async def end_attempt(session: AsyncSession, inbound_id: int) -> bool:
-    """Mark a deferred mail as decided and empty it; False if another was quicker."""
-    return await _change(session, inbound_id, values={"state": "decided", "raw": None, "envelope": {}})
-
-
-async def quarantine(session: AsyncSession, inbound_id: int, *, at: datetime, why: str) -> None:
-    """Park a mail that can't be decided; the bytes stay for a person to look at (promise 5)."""
-    if await _change(session, inbound_id, values={"state": "quarantined"}):
-        session.add(
-            DecisionRow(
-                inbound_id=inbound_id, at=at, verdict="unclear", scope=None, confidence=0.0, reasons=[why],
-                actions=["quarantined"], review=True,
-            )
-        )  # fmt: skip
-        await session.flush()
 
 
 async def decide(session: AsyncSession, mails: Mapping[int, Paper], *, house: House) -> dict[int, Decided]:
@@ -150,7 +114,7 @@ async def decide(session: AsyncSession, mails: Mapping[int, Paper], *, house: Ho
         for case in cases:
             paper = case.paper
             hand = Hand(
-                session, paper.reading, paper.raw, house, paper.at, case.people, case.mailing_id, outgoing
+                session, paper.reading, paper.raw, house, paper.at, case.people, case.mailing_id, outgoing, case.trust
             )  # fmt: skip
             for action in case.actions:
                 await hand.act(action)
@@ -189,37 +153,64 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
     people = await among(
         session,
         numbers=(SubscriberId(token.subscriber_id) for token in tokens),
-        addresses=chain.from_iterable(_addresses(one.reading.mail.sender) for one in mails.values()),
+        addresses=(one.reading.mail.sender for one in mails.values() if one.reading.mail.sender is not None),
     )
     by_number = {person.id: person for person in people}
-    by_key = {person.address.key: person for person in people if person.address is not None}
     mailings = await _mailings(session, {token.mailing_id for token in tokens if token.mailing_id})
     bounced = await _soft_bounces(session, mails, traces)
+    room = await _room_for_unproven(session, mails, traces, house)
     cases = []
     for number, paper in mails.items():
         reading, trace = paper.reading, traces[number]
         owner = by_number.get(SubscriberId(trace.token.subscriber_id)) if trace else None
-        sender, by_alias = _sender(reading.mail.sender, by_key)
+        sender = _sender(reading.mail.sender, people)
         mailing_id = trace.token.mailing_id if trace and trace.token.mailing_id in mailings else None
         asked = await _asked(session, reading, trace, house.tokens, paper.at)
-        trust = _trust(reading, trace, owner, sender)
+        trust = _trust(paper, trace, owner, sender)
+        no_answer = why_no_answer(reading.mail, paper.envelope, house.own)
+        if trust.rung in _UNPROVEN and reading.verdict in _WISHES:
+            no_answer = no_answer or ("" if room > 0 else "there were too many such mails in the last hour")
+            room -= 1
         situation = Situation(
             owner=owner.id if owner else None,
             sender=sender.id if sender else None,
-            sender_proof=Proof.ALIAS if by_alias else Proof.EXACT_ADDRESS,
             to_token_address=bool(trace and trace.is_address),
-            refers_to_letter=trace is not None,
+            is_report_ours=trace is not None and is_report_ours(reading, trace, paper.raw, house.signed_by_us),
             topic=mailings[mailing_id] if mailing_id else "",
             all_topics=await _topics(session, reading),
             asked=asked.kind.value if asked else "",
             asked_details=asked.details if asked else {},
-            no_answer=why_no_answer(reading.mail, paper.envelope, house.own),
+            no_answer=no_answer,
             loop=why_loop(reading.mail, house.own),
-            soft_bounces_before=tuple(bounced[owner.id]) if owner else (),
-            at=paper.at,
+            soft_bounces=(*bounced[owner.id], paper.at) if owner else (),
         )
         cases.append(_Case(number, paper, owner, sender, mailing_id, trust, triage(reading, situation, trust)))
     return cases
+
+
+async def _room_for_unproven(
+    session: AsyncSession, mails: Mapping[int, Paper], traces: Mapping[int, Trace | None], house: House
+) -> int:
+    """Return how many more mails of unproven senders may be answered in this hour; none of these mails: any number.
+
+    Beyond it their wishes go to people: a flood of forged mails shall make us neither a sender of spam nor unsubscribe
+    anybody (RFC 3834 2, A16).
+    """
+    moments = [
+        paper.at
+        for number, paper in mails.items()
+        if traces[number] is None and paper.reading.verdict in _WISHES and paper.reading.mail.sender
+    ]
+    if not moments:
+        return house.unproven_an_hour
+    lately = (
+        sa.select(DecisionRow.id)
+        .where(DecisionRow.at > min(moments) - timedelta(hours=1), DecisionRow.proof.in_(_UNPROVEN_PROOFS))
+        .where(DecisionRow.subscriber_id.is_not(None), DecisionRow.verdict.in_(_WISHES))
+        .limit(house.unproven_an_hour)
+    )
+    count = await session.scalar(sa.select(sa.func.count()).select_from(lately.subquery()))
+    return house.unproven_an_hour - (count or 0)
 
 
 async def _soft_bounces(
@@ -246,10 +237,6 @@ async def _soft_bounces(
         if any(action.startswith("suppress") for action in actions):  # lifted since: what led to it is forgiven
             found[person or 0].clear()
     return found
-
-
-def _addresses(sender: EmailAddress | None) -> tuple[EmailAddress, ...]:
-    return () if sender is None else (sender, *spellings(sender))
 
 
 async def _mailings(session: AsyncSession, numbers: AbstractSet[int]) -> dict[int, str]:
@@ -313,12 +300,13 @@ async def _topics(session: AsyncSession, reading: Reading) -> tuple[str, ...]:
     return tuple(topic.key for topic in await all_topics(session))
 
 
-def _sender(address: EmailAddress | None, known: Mapping[str, Subscriber]) -> tuple[Subscriber | None, bool]:
-    """Return whom we mail at the sender's address, or else at another spelling of it (then with True)."""
-    for place, spelling in enumerate(_addresses(address)):
-        if spelling.key in known:
-            return known[spelling.key], place > 0
-    return None, False
+def _sender(address: EmailAddress | None, people: Iterable[Subscriber]) -> Subscriber | None:
+    """Return whom we mail at the sender's address, or else the only one whom we mail at another spelling of it."""
+    if address is None:
+        return None
+    same = [one for one in people if one.address is not None and one.address.mailbox == address.mailbox]
+    exact = next((one for one in same if one.address is not None and one.address.key == address.key), None)
+    return exact or (same[0] if len(same) == 1 else None)
 
 
 async def _asked(
@@ -329,43 +317,29 @@ async def _asked(
     A confirmation's address names it by number. The others are named by the Message-ID that the answer refers to;
     where a mail program drops that, an answer to the person's token address is taken for one to the last question.
     """
-    if trace is None or not trace.is_address or read_answer(reading) is None:
+    answer = read_answer(reading)
+    if trace is None or not trace.is_address or answer is None:
         return None
     person, since = trace.token.subscriber_id, at - ANSWERED_WITHIN
     if trace.token.purpose is Purpose.CONFIRM and trace.token.extra:
         found = await outbox.asked(session, trace.token.extra)
         return found if found and found.subscriber_id == person and found.created_at > since else None
     if not reading.mail.in_reply_to:
-        return await outbox.last_asked(session, person, (Kind.QUESTION, Kind.ASK_OWNER), since=since)
+        kinds = [Kind.RECEIPT] if answer is Answer.UNDO else [Kind.QUESTION, Kind.ASK_OWNER]
+        return await outbox.last_asked(session, person, kinds, since=since)
     named = (tokens.parse_message_id(one) for one in reading.mail.in_reply_to[:10])
     kinds = [kind for token in named if token and token.subscriber_id == person and (kind := kind_of(token.extra))]
     return await outbox.last_asked(session, person, [Kind(kinds[0])], since=since) if kinds else None
 
 
-def _trust(reading: Reading, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None) -> Trust:
+def _trust(paper: Paper, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None) -> Trust:
     whose = owner or sender
     return judge(
         has_token=trace is not None and owner is not None,
-        sender=reading.mail.sender,
+        sender=paper.reading.mail.sender,
         owner=whose.address if whose else None,
+        origin=paper.origin,
     )
-
-
-async def _change(
-    session: AsyncSession, inbound_id: int, *, values: dict[str, Any], attempts: int | None = None
-) -> bool:
-    """Change a deferred mail; False where it is no longer deferred, or another attempt began since."""
-    conditions = [InboundMailRow.id == inbound_id, InboundMailRow.state == "deferred"]
-    if attempts is not None:
-        conditions.append(InboundMailRow.attempts == attempts)
-    changed = await session.execute(
-        sa.update(InboundMailRow)
-        .where(*conditions)
-        .values(**values)
-        .returning(InboundMailRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first() is not None
 
 
 def _scope(reading: Reading) -> list[str] | str | None:

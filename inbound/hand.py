@@ -4,7 +4,7 @@ It is given all that it needs to know; whoever calls it owns the transaction and
 (:mod:`inbound.dispatch`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -14,6 +14,7 @@ from consent.ledger import Done, Outcome, Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from consent.rejoin import undo
 from inbound import triage as acts
+from inbound.authenticity import Verdict as Trust
 from inbound.loops import OwnNames
 from inbound.model import Reading
 from inbound.soft_bounces import COUNTED
@@ -29,6 +30,12 @@ CONFIRM_WORDING = 'They answered "yes" to our letter that asks to confirm these 
 UNDO_WORDING = 'They answered "undo" to our receipt of the opt-out.'
 
 
+def never(head: bytes) -> bool:
+    """Know no signature: the answer of a house without keys."""
+    del head
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What is ours and does not change while we run; made in ``byleave.wiring``."""
@@ -39,6 +46,8 @@ class House:
     customer_service: EmailAddress
     answer_every: timedelta  # at most one service mail of a kind to an address in this time
     policy_version: str
+    unproven_an_hour: int = 1000  # wishes of senders for whom nothing vouches that are carried out and answered
+    signed_by_us: Callable[[bytes], bool] = never  # whether the header of a returned letter bears our signature
 
 
 @dataclass(slots=True)
@@ -88,6 +97,7 @@ class Hand:
     people: dict[SubscriberId, Subscriber]
     mailing_id: int | None
     outgoing: Outgoing
+    trust: Trust
     done: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     review: bool = False
@@ -101,7 +111,8 @@ class Hand:
                 await self._withdraw(action)
             case acts.Receipt():
                 person = self.people[action.person]
-                self._write(Kind.RECEIPT, person, self.left, in_thread=action.to_sender)
+                has_left = bool(self.left.get("event"))  # then the owner hears of it, however often: it can be undone
+                self._write(Kind.RECEIPT, person, self.left, in_thread=action.to_sender, always=has_left)
             case acts.RequestSubscribe():
                 source = self._source(Door.REPLY, action.proof, wording=SUBSCRIBE_WORDING)
                 outcome = await ledger.subscribe(self.session, action.person, action.topics, source=source, at=self.at)
@@ -132,7 +143,9 @@ class Hand:
                     self._hand_on()  # asked this week already: a person reads it
             case acts.AskOwner():
                 details = {"topics": list(action.topics), "scope": "topics" if action.topics else "all"}
-                self._write(Kind.ASK_OWNER, self.people[action.person], details, in_thread=False)
+                if not self._write(Kind.ASK_OWNER, self.people[action.person], details, in_thread=False):
+                    self._hand_on()  # asked this week already: a person reads it
+                    self.review = True
             case acts.HandOn():
                 self._hand_on()
             case acts.ListForStaff():
@@ -158,8 +171,13 @@ class Hand:
             "event": outcome.seq if isinstance(outcome, Done) else 0,
         }
 
-    def _write(self, kind: Kind, person: Subscriber, details: dict[str, Any], *, in_thread: bool) -> bool:
-        """Queue a service mail to a person we know, in thread only with what they wrote themselves."""
+    def _write(
+        self, kind: Kind, person: Subscriber, details: dict[str, Any], *, in_thread: bool, always: bool = False
+    ) -> bool:
+        """Queue a service mail to a person we know, in thread only with what they wrote themselves.
+
+        Unless it goes ``always``, at most one of a kind in ``House.answer_every``.
+        """
         if person.address is None:
             return False
         mail = self.reading.mail
@@ -171,7 +189,7 @@ class Hand:
             kind, person.address, self.house.secrets.address_hash(person.address), person.id, self.mailing_id,
             {**details, "language": language},
         )  # fmt: skip
-        is_queued = self.outgoing.add(letter, at=self.at, once_in=self.house.answer_every)
+        is_queued = self.outgoing.add(letter, at=self.at, once_in=None if always else self.house.answer_every)
         self.done.append(kind.value if is_queued else f"{kind.value} left out, they had one lately")
         self.queued = self.queued or is_queued
         return is_queued
@@ -184,7 +202,7 @@ class Hand:
         self.done.append("handed on")
 
     def _source(self, door: Door, proof: Proof, wording: str = "") -> Source:
-        evidence = {"channel": "e-mail"}
+        evidence = {"channel": "e-mail", "rung": self.trust.rung.value, "why": "; ".join(self.trust.reasons)[:500]}
         if self.mailing_id is not None:
             evidence["mailing"] = str(self.mailing_id)
         return Source(door, proof, evidence, wording, self.house.policy_version if wording else "")

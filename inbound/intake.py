@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from inbound import dispatch
+from inbound import deferred, dispatch
 from inbound.content import content_key
 from inbound.desk import Desk
 from inbound.dispatch import Decided, House, Paper
-from inbound.model import Channel, Envelope, Reading
+from inbound.model import Channel, Envelope, InboundMail, Origin, Reading, Verdict
+from inbound.traces import find_trace
 from inbound.world import World
 from kit.clock import Clock, utc_now
 from kit.config import InboundSettings
@@ -24,6 +25,7 @@ from kit.db import Database
 from kit.log import logger
 
 READERS = 4  # mails read at one time; more would only share the same processors
+LOOKERS = 16  # mails whose origin is looked up at one time: that is waiting for the DNS
 STUCK_READERS = 28  # threads that overran their time and can't be ended; beyond them mail is put off
 QUEUE_SECONDS = 60.0  # how long a mail waits for a reader before its server is asked to come again
 COMMIT_SECONDS = 90.0  # how long the database may take
@@ -62,6 +64,14 @@ class Read(Protocol):
         ...  # the body is the reader's
 
 
+class LookAt(Protocol):
+    """Finds out where a mail comes from: bounded, never raising, in a thread (``inbound.origin.look.Look``)."""
+
+    def __call__(self, raw: bytes, mail: InboundMail, envelope: Envelope, at: datetime) -> Origin:
+        """Return what signatures and network say."""
+        ...  # the body is the looker's
+
+
 class WorldSource(Protocol):
     """Knows what we sent lately (``inbound.worlds.Worlds``)."""
 
@@ -81,10 +91,14 @@ class Intake:
         worlds: WorldSource,
         house: House,
         settings: InboundSettings,
+        look: LookAt | None = None,
         wake_postman: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
-        """Take what is needed; nothing is opened yet. ``wake_postman`` is called when letters wait in the outbox."""
+        """Take what is needed; nothing is opened yet. ``wake_postman`` is called when letters wait in the outbox.
+
+        Without ``look`` no mail's origin is known, and only a token tells its sender.
+        """
         self._database = database
         self._read = read
         self._worlds = worlds
@@ -94,6 +108,9 @@ class Intake:
         self._clock = clock
         self._readers = asyncio.Semaphore(READERS)
         self._threads = ThreadPoolExecutor(READERS + STUCK_READERS, thread_name_prefix="reader")
+        self._look = look
+        self._lookers = asyncio.Semaphore(LOOKERS)
+        self._look_threads = ThreadPoolExecutor(LOOKERS, thread_name_prefix="looker")
         self._stuck = 0
         self._desk = Desk(self._commit, seconds=COMMIT_SECONDS)
         self._open: set[asyncio.Task[Taken]] = set()
@@ -116,7 +133,8 @@ class Intake:
 
     def close(self) -> None:
         """Let go of the reading threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._look_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(self) -> None:
         """Take up deferred mail from time to time. Ends by cancellation only."""
@@ -130,17 +148,17 @@ class Intake:
         Each attempt is on disk before it is made. After ``ATTEMPTS`` a mail is parked for a person, and others pass.
         """
         async with self._database.reading() as session:
-            rows = await dispatch.deferred(session, DEFERRED_BATCH)
+            rows = await deferred.waiting(session, DEFERRED_BATCH)
         ended = 0
         for row in rows:
             async with self._database.transaction() as session:
                 if row.attempts >= ATTEMPTS:
                     why = f"it could not be read in {ATTEMPTS} attempts"
-                    await dispatch.quarantine(session, row.id, at=self._clock(), why=why)
+                    await deferred.quarantine(session, row.id, at=self._clock(), why=why)
                     log.warning("mail.quarantined", inbound_id=row.id)
                     ended += 1
                     continue
-                if not await dispatch.begin_attempt(session, row):
+                if not await deferred.begin_attempt(session, row):
                     continue
             ended += await self._try_again(row.id, row.raw or b"", row.envelope, attempt=row.attempts + 1)
         return ended
@@ -149,7 +167,8 @@ class Intake:
         key = content_key(raw, at=at)
         try:
             reading = await self._reading(raw, envelope)
-            decided = await self._desk.bring(Paper(key, reading, envelope, raw, at))
+            origin = await self._origin(raw, reading, envelope, at)
+            decided = await self._desk.bring(Paper(key, reading, envelope, raw, at, origin))
         except Exception as error:  # noqa: BLE001 - whatever failed, the mail is kept or asked for again
             if dispatch.is_database_trouble(error) and not isinstance(error, ReadingTooLong):
                 log.warning("mail.put_off", why=type(error).__name__)
@@ -183,6 +202,24 @@ class Intake:
         finally:
             self._readers.release()
 
+    async def _origin(self, raw: bytes, reading: Reading, envelope: Envelope, at: datetime) -> Origin | None:
+        """Look where a mail comes from, if what it asks for depends on that: a wish without our token does.
+
+        Mail with a token never waits for the DNS. Where too many wait already, the mail is kept and decided later.
+        """
+        wishes = {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE, Verdict.UNCLEAR}
+        if self._look is None or reading.verdict not in wishes or reading.mail.sender is None:
+            return None
+        if find_trace(reading, envelope, self._house.tokens) is not None:
+            return None
+        async with asyncio.timeout(QUEUE_SECONDS):
+            await self._lookers.acquire()
+        try:
+            looking = self._look_threads.submit(self._look, raw, reading.mail, envelope, at)
+            return await asyncio.wrap_future(looking)
+        finally:
+            self._lookers.release()
+
     def _unstuck(self, future: "asyncio.Future[Reading]") -> None:
         self._stuck -= 1
         if not future.cancelled():
@@ -201,7 +238,7 @@ class Intake:
         try:
             async with asyncio.timeout(COMMIT_SECONDS), self._database.transaction() as session:
                 stored = _envelope_out(envelope)
-                await dispatch.keep(session, key, envelope.channel.value, at=at, raw=raw, envelope=stored)
+                await deferred.keep(session, key, envelope.channel.value, at=at, raw=raw, envelope=stored)
         except Exception as error:  # noqa: BLE001 - promise 7: our own trouble is a temporary answer
             log.warning("mail.put_off", why=type(error).__name__)
             return LATER
@@ -210,11 +247,12 @@ class Intake:
     async def _try_again(self, number: int, raw: bytes, stored: dict[str, Any], *, attempt: int) -> int:
         envelope = _envelope_in(stored)
         try:
-            reading = await self._reading(raw, envelope)
+            reading, now = await self._reading(raw, envelope), self._clock()
+            origin = await self._origin(raw, reading, envelope, now)
             async with self._database.transaction() as session:
-                if not await dispatch.end_attempt(session, number):
+                if not await deferred.end_attempt(session, number):
                     return 0
-                paper = Paper("", reading, envelope, raw, self._clock())
+                paper = Paper("", reading, envelope, raw, now, origin)
                 decided = (await dispatch.decide(session, {number: paper}, house=self._house))[number]
         except Exception as error:  # noqa: BLE001 - one mail that can't be decided holds up no other
             log.warning("mail.attempt_failed", inbound_id=number, attempt=attempt, why=type(error).__name__)

@@ -12,10 +12,11 @@ from inbound import topics
 from inbound.evidence import Evidence, against, counted, evidence, ignored, is_denied, is_plainly_said
 from inbound.features import features
 from inbound.grammar import Command, command_in, commands, without_prefixes
+from inbound.lexicon.folding import fold
 from inbound.lexicon.marked import Marked
 from inbound.lexicon.spacing import mark_text
 from inbound.model import Intent, Scope, Verdict
-from inbound.plain import plain_stay, plain_wish
+from inbound.plain import is_courtesy, plain_stay, plain_wish
 from inbound.scoping import Wish, scope_of
 from inbound.statistics import Model, models
 from inbound.world import CampaignInfo, World
@@ -23,12 +24,12 @@ from inbound.world import CampaignInfo, World
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
 #: How sure the wish and its scope must be together before it is carried out, by what stands there in words.
-SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.78, "doubtful": 0.92, "none": 0.92}
-SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.88, "doubtful": 0.95, "none": 0.95}
-SURE_TO_JOIN: Final = 0.9
+SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.82, "doubtful": 0.93, "none": 0.93}
+SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.94, "doubtful": 0.96, "none": 0.96}
+SURE_TO_JOIN: Final = 0.95
 SURE_OF_A_MACHINE: Final = 0.9
 #: How likely a wish must be before the customer is asked about it.
-WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.12, "doubtful": 0.12, "none": 0.14}
+WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.16, "doubtful": 0.16, "none": 0.2}
 LEAST: Final = min(WORTH_ASKING.values())
 #: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
 #: them. Long letters from anywhere hold every word.
@@ -83,7 +84,7 @@ def _plainly(subject: str, own: str, typed: str, world: World) -> Intent | None:
     wish = plain_wish(typed) or (plain_wish(own) if not typed.strip() else None)
     if wish is None or topics.is_named(wish.words, world):
         return None
-    if own and without_prefixes(subject) == subject.strip() and plain_wish(own) is None:
+    if own and without_prefixes(subject) == subject.strip() and plain_wish(own) is None and not is_courtesy(own):
         return None  # the customer wrote a subject of their own: the wish may be about that
     reasons = (f"The whole letter is a plain wish to leave: “{wish.words}”.",)
     return Intent(Verdict.UNSUBSCRIBE, "all", 0.97, wish.language, reasons, (wish.words,))
@@ -92,9 +93,16 @@ def _plainly(subject: str, own: str, typed: str, world: World) -> Intent | None:
 def own_subject(subject: str, world: World) -> str:
     """Return the part of a subject that the customer typed: nothing where it is the subject of a mail of ours."""
     bare = without_prefixes(subject)
+    if fold(bare).strip() in _own_subjects(world):
+        return ""
     if command_in(bare, "subject") or topics.campaign_named_after(bare, world):
         return bare
     return "" if topics.campaign_of(bare, world) else bare
+
+
+@lru_cache(maxsize=8)
+def _own_subjects(world: World) -> frozenset[str]:
+    return frozenset(fold(subject).strip() for subject in world.own_subjects)
 
 
 def _subject_command(own: str, world: World) -> Command | None:

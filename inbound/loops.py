@@ -4,6 +4,7 @@ RFC 3834: no automatic answer to what was itself automatic, to lists, to robots 
 carried out all the same; only the answer is left out.
 """
 
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ _ROBOTS = frozenset(
 )  # fmt: skip
 _ROBOT_ENDS = ("-request", "-owner", "-bounces", "-bounce", "-noreply", "-no-reply", "-relay")
 _ROBOT_STARTS = ("owner-", "noreply-", "no-reply-", "bounce-", "bounces+")
+_OF_OUR_KIND = re.compile(r"m\.[a-z2-7]{50}@", re.IGNORECASE)  # how we name our letters (mailer.tokens)
 _BULK = frozenset({"bulk", "list", "junk", "auto_reply", "auto-reply"})
 _LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "mailing-list", "x-loop")
 
@@ -59,7 +61,7 @@ def why_no_answer(mail: InboundMail, envelope: Envelope, own: OwnNames) -> str:
         return "it says that it was sent automatically"
     if mail.content_type == "multipart/report":
         return "it is a report of a machine"
-    if LOOP_HEADER.lower() in mail.headers:
+    if LOOP_HEADER.lower() in mail.headers or _OF_OUR_KIND.match(mail.message_id):  # a gateway may lose the former
         return "it was sent by software like ours"
     return ""
 

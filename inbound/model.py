@@ -145,6 +145,22 @@ class Complaint:
     reasons: tuple[str, ...] = ()
 
 
+class Standing(enum.StrEnum):
+    """What signatures and network say about the domain of From."""
+
+    PROVEN = "proven"  # a signature or the sending network is the domain's own (RFC 9989 4.4)
+    UNPROVEN = "unproven"  # nothing speaks for it, and its owner doesn't say that something must
+    FORGED = "forged"  # nothing speaks for it, though its owner says that something would
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whether a mail comes from the domain that its From names (:mod:`inbound.origin`)."""
+
+    standing: Standing
+    reasons: tuple[str, ...]  # for staff and the ledger; no address in them
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The whole decision about one mail: what it is, what it asks for, and why."""

@@ -71,6 +71,11 @@ def plain_stay(text: str) -> str:
     return ""
 
 
+def is_courtesy(text: str) -> bool:
+    """Say whether a text is nothing but a greeting or thanks ("hello"): as a subject it says nothing."""
+    return any("" in candidates for _, candidates in _candidates(text))
+
+
 @lru_cache(maxsize=16)
 def _candidates(text: str) -> tuple[tuple[_Language, tuple[str, ...]], ...]:
     """Return for each language whose script it is the text as it has to match: whole, and without its courtesies."""

@@ -181,6 +181,7 @@ class Session(Connection):
             return await self.floor.take(self._trace(at) + raw, envelope, at)
         finally:
             self.is_deciding = False
+            self.useful_at = self.loop.time()
 
     async def _mail(self) -> tuple[bytes, Taken | None]:
         """Return the mail without its dots, and why it is refused. All of it is read in any case (RFC 5321 4.2.5)."""

@@ -5,11 +5,13 @@ and the end. On stopping, new peers are told 421 and open mails are finished.
 """
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from inbound.connection import Connection, Floor, Take, Terms
+from inbound.connection import Connection, Floor, Network, Take, Terms
 from inbound.lmtp import LmtpSession
 from inbound.session import Session
 from kit.clock import Clock, utc_now
@@ -19,6 +21,8 @@ from kit.log import logger
 
 HELD_OCTETS = 134_217_728  # of mails that are being received, all connections together; bounds memory
 STOP_SECONDS = 20.0  # for mails that are still coming in when we are told to stop; what came in whole is decided anyway
+CERTIFICATE_SECONDS = 30.0  # between looks whether the certificate's file changed
+PATIENCE_SECONDS = 10.0  # a peer that has brought nothing for so long may be sent away for a new one
 BACKLOG = 512  # peers that wait to be greeted
 
 log = logger("inbound.smtp")
@@ -48,6 +52,8 @@ class Listener:
             max_recipients=inbound.max_recipients,
             idle_seconds=inbound.idle_seconds,
             session_seconds=inbound.session_seconds,
+            peers=_networks(settings.peers),
+            proxies=_networks(settings.proxies),
             tls=_tls_context(settings),
         )
         self.take = take
@@ -56,6 +62,8 @@ class Listener:
         self.ready = asyncio.Event()
         self.port = settings.port
         self._host = settings.host
+        self._settings = settings
+        self._certificate = _age_of(settings)
         self._most = inbound.max_connections
         self._open: set[Connection] = set()
         self._held = 0
@@ -70,18 +78,47 @@ class Listener:
         self.ready.set()
         log.info("listener.started", port=self.port)
         try:
-            await loop.create_future()
+            while True:
+                await asyncio.sleep(CERTIFICATE_SECONDS)
+                self.renew_certificate()
         finally:
             await self._stop()
             server.close()
             log.info("listener.stopped", port=self.port)
 
+    def renew_certificate(self) -> bool:
+        """Take up a certificate whose file changed; one that can't be read leaves the old one in use."""
+        age = _age_of(self._settings)
+        if self.terms.tls is None or age == self._certificate:
+            return False
+        self._certificate = age
+        try:
+            self.terms.tls.load_cert_chain(self._settings.tls_certificate, self._settings.tls_key or None)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("listener.certificate_unreadable", why=type(error).__name__)
+            return False
+        log.info("listener.certificate_renewed")
+        return True
+
     def admit(self, connection: Connection) -> bool:
-        """Whether there is room for one more connection."""
-        if len(self._open) >= self._most:
+        """Whether there is room for one more connection.
+
+        When all places are taken, the peer that has brought nothing for longest has to go: those who hang or drip make
+        room for those who deliver.
+        """
+        if len(self._open) >= self._most and not self._send_one_away(connection.useful_at):
             log.warning("peer.refused", why="too many connections")
             return False
         self._open.add(connection)
+        return True
+
+    def _send_one_away(self, now: float) -> bool:
+        useless = min((one for one in self._open if not one.is_deciding), key=lambda one: one.useful_at, default=None)
+        if useless is None or now - useless.useful_at < PATIENCE_SECONDS:
+            return False
+        log.info("peer.sent_away", why="too many connections")
+        useless.say_goodbye("4.3.2 too busy, please come again")
+        self._open.discard(useless)
         return True
 
     def leave(self, connection: Connection) -> None:
@@ -117,6 +154,21 @@ def domains_of(mailer: MailerSettings, inbound: InboundSettings) -> frozenset[st
     """Return the domains that mail is taken for: of From, replies and bounces, and those of the settings."""
     sender = mailer.from_address.rpartition("@")[2]
     return frozenset(name.lower() for name in (sender, mailer.reply_domain, mailer.bounce_domain, *inbound.domains))
+
+
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as cause:
+        raise InvalidSettings(f"inbound.smtp: {cause}; write networks as 192.0.2.0/24 or 2001:db8::/32") from cause
+
+
+def _age_of(settings: SmtpSettings) -> tuple[int, ...]:
+    """Return when the files of the certificate were changed last."""
+    try:
+        return tuple(Path(file).stat().st_mtime_ns for file in (settings.tls_certificate, settings.tls_key) if file)
+    except OSError:
+        return ()
 
 
 def _tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:

@@ -1,6 +1,7 @@
 """What is to be done about a mail: its reading, who sent it, and where they stand -> actions. Pure.
 
-Leaving is easy and joining hard. The owner of the mailed address leaves at once; a stranger who holds a forwarded copy
+Leaving is easy and joining hard. The owner of the mailed address leaves at once; where nothing vouches for the sender's
+address, only if the owner hears of it and can take it back; a forged address, or a stranger who holds a forwarded copy,
 leads to a question to the owner; nobody joins without a confirmation from the mailed address; bounces and complaints
 count only with a token of ours. In doubt a mail goes to customer service, never into silence. It changes nothing
 itself (:mod:`inbound.dispatch` does).
@@ -28,17 +29,15 @@ class Situation:
 
     owner: SubscriberId | None = None  # whose letter the token names
     sender: SubscriberId | None = None  # whom we mail at the sender's address, or at a spelling of it
-    sender_proof: Proof = Proof.EXACT_ADDRESS  # how the sender was found
     to_token_address: bool = False  # the mail came to a reply address or return path of ours
-    refers_to_letter: bool = False  # there is a valid token, wherever it stood
+    is_report_ours: bool = False  # a report proves that it is about a letter of ours (:mod:`inbound.returned`)
     topic: str = ""  # of the mailing that is answered
     all_topics: tuple[str, ...] = ()
     asked: str = ""  # what kind of letter of ours is answered: "question", "ask_owner", "confirmation", "receipt"
     asked_details: Mapping[str, Any] = field(default_factory=dict)
     no_answer: str = ""  # why no machine may answer
     loop: str = ""  # why this is our own mail coming back
-    soft_bounces_before: tuple[datetime, ...] = ()  # of the owner, those that count
-    at: datetime | None = None
+    soft_bounces: tuple[datetime, ...] = ()  # of the owner, those that counted, and last the moment of this mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +180,14 @@ def is_button(reading: Reading) -> bool:
 
 
 def _bounced(reading: Reading, situation: Situation) -> tuple[Action, ...]:
-    if reading.bounce is None or situation.owner is None or not situation.refers_to_letter:
-        return (ListForStaff("a report of failed delivery that names no letter of ours; it changes nothing"),)
+    if reading.bounce is None or situation.owner is None or not situation.is_report_ours:
+        return (ListForStaff("a report of failed delivery that proves no letter of ours; it changes nothing"),)
     if reading.bounce.kind == "hard":
         return (Suppress(situation.owner, "bounce", Door.BOUNCE),)
     if not soft_bounces.counts(reading.bounce):
         return (SoftBounce(situation.owner, reading.bounce.status, counts=False),)
     noted = SoftBounce(situation.owner, reading.bounce.status)
-    if situation.at and soft_bounces.say_dead((*situation.soft_bounces_before, situation.at), situation.at):
+    if situation.soft_bounces and soft_bounces.say_dead(situation.soft_bounces, situation.soft_bounces[-1]):
         return (noted, Suppress(situation.owner, "soft bounces", Door.BOUNCE))
     return (noted,)
 
@@ -196,8 +195,8 @@ def _bounced(reading: Reading, situation: Situation) -> tuple[Action, ...]:
 def _complained(reading: Reading, situation: Situation) -> tuple[Action, ...]:
     if reading.complaint is not None and not reading.complaint.acts:
         return (Nothing("a report of this type changes nothing"),)  # RFC 6430: "not-spam" never unsubscribes
-    if situation.owner is None or not situation.refers_to_letter:
-        return (ListForStaff("a complaint that names no letter of ours; it changes nothing"),)
+    if situation.owner is None or not situation.is_report_ours:
+        return (ListForStaff("a complaint that proves no letter of ours; it changes nothing"),)
     return (
         Withdraw(situation.owner, (), Door.COMPLAINT, Proof.TOKEN),
         Suppress(situation.owner, "complaint", Door.COMPLAINT),
@@ -216,25 +215,33 @@ def _leaves(reading: Reading, situation: Situation, trust: Trust) -> tuple[Actio
             return (Withdraw(owner, topics, Door.MAILTO, trust.proof), *_receipt(owner, situation, to_sender=False))
         case Rung.STRANGER_WITH_TOKEN if owner is not None:
             return _leaves_with_anothers_copy(topics, situation)
-        case Rung.SAME_ADDRESS | Rung.ALIAS if sender is not None:
+        case Rung.PROVEN_ADDRESS if sender is not None:
             return (Withdraw(sender, topics, Door.REPLY, trust.proof), *_receipt(sender, situation, to_sender=True))
+        case Rung.SAME_ADDRESS | Rung.ALIAS if sender is not None and not situation.no_answer:
+            # anybody can write any From: the receipt to the owner, with its way back, is what makes this right
+            return (Withdraw(sender, topics, Door.REPLY, trust.proof), Receipt(sender, to_sender=True))
+        case Rung.FORGED_ADDRESS if sender is not None and not situation.no_answer:
+            return (AskOwner(sender, topics), ListForStaff("it asks to leave from an address that seems forged"))
+        case Rung.SAME_ADDRESS | Rung.ALIAS | Rung.FORGED_ADDRESS:
+            return (HandOn(), ListForStaff(f"it asks to leave, nothing shows who wrote, and {situation.no_answer}"))
         case _:
             return (HandOn(), ListForStaff("somebody whom we don't mail asks to leave"))
 
 
 def _leaves_with_anothers_copy(topics: tuple[str, ...], situation: Situation) -> tuple[Action, ...]:
-    """Ask the owner; the sender, where we mail them too, leaves in their own name."""
-    actions: list[Action] = []
-    if situation.sender is not None and situation.sender != situation.owner:
-        actions.append(Withdraw(situation.sender, topics, Door.REPLY, situation.sender_proof))
-        actions += _receipt(situation.sender, situation, to_sender=True)
-    if situation.owner is not None and not situation.no_answer:
-        actions.append(AskOwner(situation.owner, topics))
-    else:
-        actions.append(
-            ListForStaff(f"a stranger asks to leave with another's copy; not asked, for {situation.no_answer}")
+    """Ask the owner; and the sender, where we mail them too: it is not clear for whom they speak.
+
+    The sender is told nothing that names the owner.
+    """
+    if situation.owner is None or situation.no_answer:
+        return (
+            HandOn(),
+            ListForStaff(f"a stranger asks to leave with another's copy; not asked, for {situation.no_answer}"),
         )
-    return tuple(actions)
+    asked = (AskOwner(situation.owner, topics),)
+    if situation.sender is None or situation.sender == situation.owner:
+        return asked
+    return (*asked, AskCustomer(situation.sender, topics))
 
 
 def _joins(reading: Reading, situation: Situation, trust: Trust) -> tuple[Action, ...]:

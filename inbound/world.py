@@ -46,6 +46,8 @@ class World:
     campaign_of: Callable[[str], str] | None = None
     #: lines that each of our mails carries (footer, disclaimers), one a line, as templates or literally
     own_lines: tuple[str, ...] = field(default=())
+    #: subjects of letters of ours that are no campaigns: questions, receipts
+    own_subjects: tuple[str, ...] = ()
 
 
 def campaigns_answered(world: World, references: Iterable[str], addresses: Iterable[EmailAddress]) -> tuple[str, ...]:

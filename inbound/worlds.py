@@ -33,13 +33,16 @@ class Worlds:
         company: str,
         addresses: tuple[EmailAddress, ...],
         own_lines: tuple[str, ...] = (),
+        own_subjects: tuple[str, ...] = (),
         tokens: Tokens | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what the settings say about us; the rest comes from the database."""
         self._database = database
         known = None if tokens is None else partial(_campaign_of, tokens)
-        self._frame = World(company=company, addresses=addresses, own_lines=own_lines, campaign_of=known)
+        self._frame = World(
+            company=company, addresses=addresses, own_lines=own_lines, own_subjects=own_subjects, campaign_of=known
+        )
         self._monotonic = monotonic
         self._world: World | None = None
         self._mark: tuple[object, ...] = ()

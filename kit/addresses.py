@@ -24,6 +24,9 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\Z")
 _LOOSE = re.compile(r"[^\s<>,;:\"()\[\]@\\]{1,64}@[^\s<>,;:\"()\[\]@\\]{1,255}")
 
 
+GOOGLE = frozenset({"gmail.com", "googlemail.com"})  # one mailbox under both
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class EmailAddress:
     """An address that mail can be sent to: the local part as written, the domain as A-labels in lower case."""
@@ -42,6 +45,15 @@ class EmailAddress:
         in another case must still be found. Plus-tags and dots stay: whether they mean the same mailbox is proof work.
         """
         return f"{unicodedata.normalize('NFC', self.local).casefold()}@{self.domain}"
+
+    @property
+    def mailbox(self) -> str:
+        """The form in which the spellings of one mailbox compare equal: no plus-tag (RFC 5233); Google knows no dots."""
+        local, _, domain = self.key.rpartition("@")
+        local = local.partition("+")[0] or local
+        if domain in GOOGLE:
+            local, domain = local.replace(".", "") or local, "gmail.com"
+        return f"{local}@{domain}"
 
     @property
     def is_ascii(self) -> bool:

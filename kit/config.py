@@ -124,6 +124,8 @@ class MailerSettings(Section):
     """The d= of the signatures; it must be the From domain or a parent of it."""
     dkim_selector: str = Field(default="byleave1", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
     """The base of the selectors; ``-rsa`` and ``-ed25519`` are added."""
+    check_dns: bool = True
+    """Whether a campaign is launched only when the DNS publishes our DKIM keys; the sandbox needs none."""
     connections: int = Field(default=4, ge=1, le=200)
     """How many SMTP connections one worker keeps to the relays."""
     slice_size: int = Field(default=100, ge=1, le=1000)
@@ -150,9 +152,13 @@ class SmtpSettings(Section):
     port: int = Field(default=2525, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
     tls_certificate: str = ""
-    """A PEM file with the certificate chain; empty offers no STARTTLS."""
+    """A PEM file with the certificate chain; empty offers no STARTTLS. A new file is taken up while we run."""
     tls_key: str = ""
     """The PEM file with the private key of the certificate."""
+    peers: tuple[str, ...] = ()
+    """Networks that may connect, such as that of the mail server in front; empty means everybody."""
+    proxies: tuple[str, ...] = ()
+    """Networks of proxies: who connects from there begins with a PROXY header that names the real peer."""
 
 
 class LmtpSettings(SmtpSettings):
@@ -189,6 +195,23 @@ class ImapSettings(Section):
     """How long one IDLE lasts (RFC 2177 wants less than 29 minutes; many routers want less than 10)."""
 
 
+class OriginSettings(Section):
+    """How we find out whether a mail without our token comes from the domain of its From."""
+
+    check: bool = True
+    """Whether signatures and networks are looked at (DKIM, SPF, DMARC); it asks the DNS."""
+    name_servers: tuple[str, ...] = ()
+    """Addresses of name servers to ask; empty means those of this machine."""
+    seconds: float = Field(default=5.0, gt=0, le=60)
+    """How long the questions about one mail may take; what is not known by then proves nothing."""
+    unproven_an_hour: int = Field(default=1000, ge=0)
+    """How many wishes of senders for whom nothing vouches are carried out in an hour; beyond it people read them."""
+    own_server: str = ""
+    """The name that our own mail server writes first into Authentication-Results (RFC 8601); empty believes none."""
+    arc_sealers: tuple[str, ...] = ()
+    """Domains whose word counts about mail that they passed on (RFC 8617); empty believes none."""
+
+
 class InboundSettings(Section):
     """What comes back."""
 
@@ -199,13 +222,14 @@ class InboundSettings(Section):
     max_recipients: int = Field(default=100, ge=100)
     """Recipients in one transaction (RFC 5321 4.5.3.1.8 wants 100 at least)."""
     max_connections: int = Field(default=500, ge=1)
-    """Connections at one time; a further one is told 421."""
+    """Connections at one time. For a further one the longest without a mail has to go; else it is told 421."""
     idle_seconds: float = Field(default=300.0, gt=0)
     """How long a silent peer is waited for (RFC 5321 4.5.3.2.7)."""
     session_seconds: float = Field(default=1800.0, gt=0)
     """How long one connection may last in all."""
     decide_seconds: float = Field(default=5.0, gt=0)
     """A mail that takes longer to read is stored, answered 250 and decided by a job."""
+    origin: OriginSettings = OriginSettings()
     smtp: SmtpSettings = SmtpSettings()
     lmtp: LmtpSettings = LmtpSettings()
     imap: ImapSettings = ImapSettings()
@@ -363,9 +387,7 @@ def _explain(cause: ValidationError, file: Path | None) -> str:
 
 def _known_keys(path: list[str]) -> set[str]:
     model: type[BaseModel] = Settings
-    for step in path:
-        if step.isdigit():
-            continue
+    for step in (step for step in path if not step.isdigit()):
         found = Topic if step == "topics" else model.model_fields[step].annotation
         if not (isinstance(found, type) and issubclass(found, BaseModel)):
             return set()

@@ -40,7 +40,10 @@ class SystemDns:
     """Asks the name servers of this machine, or those given (addresses)."""
 
     def __init__(self, servers: tuple[str, ...] = (), *, port: int = 53, seconds: float = SECONDS) -> None:
-        self._resolver = dns.resolver.Resolver(configure=not servers)
+        try:
+            self._resolver = dns.resolver.Resolver(configure=not servers)
+        except dns.resolver.NoResolverConfiguration:  # a machine without a network: each question is trouble
+            self._resolver = dns.resolver.Resolver(configure=False)
         if servers:
             self._resolver.nameservers = list(servers)
             self._resolver.port = port

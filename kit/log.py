@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import structlog
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: C0, DEL, C1, line separators, direction controls, and half characters, which no stream can write
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TRACE_MARGIN = "    "  # no line of a trace begins as an event does
 
 
 def configure_logging(level: str = "info", form: Literal["auto", "json", "text"] = "auto") -> None:
@@ -47,6 +49,12 @@ def logger(name: str) -> Any:
 
 def _escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = _CONTROL.sub(lambda hit: f"\\u{ord(hit.group()):04x}", value)
+        if isinstance(value, str) and key == "exception":
+            event[key] = "\n".join(_TRACE_MARGIN + _escaped(line) for line in value.split("\n"))
+        elif isinstance(value, str):
+            event[key] = _escaped(value)
     return event
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda hit: f"\\u{ord(hit.group()):04x}", text)

@@ -24,6 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mailer.alternatives import Masked, UnfitTemplate, html_from_text, inlined, is_inside_tag, text_from_html
 from mailer.footer import SIGNATURE_LINE, footer_html, footer_lines, language_of
 from mailer.headers import one_line
+from mailer.links import refuse_disguised
 from mailer.model import Links, MailingInfo, Recipient, Rendered, Sender
 from mailer.values import (
     CONTROLS,
@@ -103,6 +104,7 @@ def compile_mailing(
     subject, text, page = (settled(part) for part in (source.subject or mailing.subject, source.text, source.html))
     if not subject.strip() or not (text.strip() or page.strip()):
         raise UnfitTemplate("a campaign needs a subject, and a text or HTML")
+    refuse_disguised(page, text, subject, repr(dict(values or {})))
     if page.strip():
         page, made_text = _inline_page(page)
         text = text if text.strip() else made_text

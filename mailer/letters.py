@@ -138,6 +138,19 @@ class Letters:
         return dataclasses.replace(mail, content=self._signer.sign(mail.content, now))
 
 
+def own_words(folder: Path, company: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the subjects and the lines of all service mails in all languages: what an answer quotes is not its own.
+
+    A line may hold slots such as ``{url}``; subjects are as they are sent.
+    """
+    texts = [text for kind in KINDS for text in _read(folder / kind / "texts.toml").values()]
+    subjects = (text.subject.format_map({"company": one_line(company)}) for text in texts)
+    words = "\n".join(part for text in texts for part in (text.text, text.topics, text.all))
+    lines = (line.strip() for line in words.split("\n"))
+    # a choice ("1 - stop all promotions") that comes back may be the answer itself
+    return tuple(dict.fromkeys(subjects)), tuple(dict.fromkeys(line for line in lines if line and line[0] not in "12"))
+
+
 def _words(text: _Text, sender: Sender, language: str, *, topics: Sequence[str] | None, url: str) -> Rendered:
     """Return the words of a letter: all of them ours, and filled in before anything is escaped."""
     filled = {

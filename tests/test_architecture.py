@@ -45,7 +45,7 @@ STORES = {
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py",
     "campaigns/store.py", "campaigns/audience.py", "campaigns/reports.py", "campaigns/runner.py",
-    "inbound/decisions.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
+    "inbound/decisions.py", "inbound/deferred.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
     "byleave/schema.py",
 }  # fmt: skip
 
@@ -59,7 +59,8 @@ PURE = {
     "inbound/intent.py", "inbound/grammar.py", "inbound/plain.py", "inbound/phrases.py", "inbound/topics.py",
     "inbound/automatic.py", "inbound/bounces.py", "inbound/complaints.py", "inbound/loops.py", "inbound/content.py",
     "inbound/paths.py", "inbound/traces.py", "inbound/answers.py", "inbound/authenticity.py", "inbound/triage.py",
-    "inbound/reading.py", "inbound/explain.py",
+    "inbound/reading.py", "inbound/explain.py", "inbound/returned.py", "inbound/origin/results.py",
+    "mailer/links.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",

@@ -80,3 +80,25 @@ def test_a_database_of_a_newer_program_is_left_alone(database_url: str, engine: 
 
     with pytest.raises(SchemaTooNew):
         schema.present(database_url)
+
+
+def test_who_was_there_before_is_known_by_their_mailbox(database_url: str, engine: sa.Engine) -> None:
+    """0002 fills the new column for everybody who has an address."""
+    schema.upgrade(database_url, "0001")
+    people = [("Anna.Smith+x@gmail.com", "anna.smith+x@gmail.com"), (None, None), ("bob@x.example", "bob@x.example")]
+    with engine.begin() as connection:
+        for address, key in people:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO subscriber (address, address_key, name, language, time_zone, country, phone, age_band,"
+                    " guardian_agreed, attributes, created_at) VALUES (:address, :key, '', '', '', '', '', 'unknown',"
+                    " :no, '{}', '2026-01-01')"
+                ),
+                {"address": address, "key": key, "no": False},
+            )
+
+    schema.upgrade(database_url)
+
+    with engine.connect() as connection:
+        found = connection.execute(sa.text("SELECT mailbox_key FROM subscriber ORDER BY id")).scalars().all()
+    assert found == ["annasmith@gmail.com", None, "bob@x.example"]

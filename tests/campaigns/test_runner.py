@@ -10,6 +10,7 @@ from campaigns import store
 from campaigns.model import State
 from campaigns.runner import Runner
 from kit.db import Database
+from kit.errors import Permanent, Temporary
 from mailer.courier import Ready
 from mailer.relays import Deferred, Result, Sent
 from tests.campaigns.test_store import given_campaign, launched, shown
@@ -65,6 +66,34 @@ async def test_before_its_time_nothing_is_launched_and_a_day_late_it_is_held(dat
     assert found is not None
     assert found.state is State.DRAFT
     assert "24 hours" in found.note
+
+
+async def test_what_is_not_ready_is_put_off_or_held(database: Database) -> None:
+    """Trouble that passes leaves it planned; what staff must mend puts it back to the drafts, with the reason."""
+    campaign, jobs = await given_campaign(database, 1), JobList()
+    refusals: list[Exception] = [Temporary("the DNS is silent", delay=0), Permanent("no key is published")]
+
+    async def ready() -> None:
+        if refusals:
+            raise refusals.pop(0)
+
+    runner = Runner(database, jobs.enqueue, ready=ready, clock=lambda: NOW)
+    async with database.transaction() as session:
+        await store.schedule(session, campaign, NOW, time_zone="UTC")
+
+    await runner.tick()
+    assert (await shown(database, campaign))["state"] == State.SCHEDULED
+    await runner.tick()
+    async with database.transaction() as session:
+        found = await store.load(session, campaign)
+        assert found is not None
+        assert (found.state, found.note) == (State.DRAFT, "no key is published")
+        await store.schedule(session, campaign, NOW, time_zone="UTC")
+    assert jobs.waiting == {}
+    await runner.tick()
+
+    assert (await shown(database, campaign))["state"] == State.RUNNING
+    assert len(jobs.waiting) == 1
 
 
 async def test_a_campaign_with_refusals_for_now_is_sent_to_the_end_and_finished(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from consent.model import Door, Proof, SubscriberId
 from consent.subscribers import Profile, add
 from consent.tables import ConsentEventRow, TopicRow
 from inbound.dispatch import House
-from inbound.intake import Intake
+from inbound.intake import Intake, Read
 from inbound.loops import OwnNames
 from inbound.mail import read_mail
 from inbound.model import Bounce, Complaint, Envelope, Intent, Reading, Scope, Verdict, VisibleText
@@ -85,6 +85,7 @@ class Town:
     anna: SubscriberId
     bob: SubscriberId
     mailing: int
+    now: datetime = NOW  # the listener's clock
 
     def reply_address(self, person: SubscriberId) -> str:
         return TOKENS.reply_address("reply.shop.example", person, self.mailing)
@@ -116,7 +117,7 @@ class Town:
         """Run a listener on a free port."""
         listener = Listener(
             settings or SmtpSettings(port=0), InboundSettings.model_validate(inbound), domains=DOMAINS,
-            take=self.intake.take, hostname="mx.shop.example", clock=lambda: NOW,
+            take=self.intake.take, hostname="mx.shop.example", clock=lambda: self.now,
         )  # fmt: skip
         task = asyncio.create_task(listener.run())
         try:
@@ -133,7 +134,7 @@ LMTP = LmtpSettings(enabled=True, port=0)
 
 
 @contextlib.asynccontextmanager
-async def town_on(database: Database, *, decide_seconds: float = 5.0) -> AsyncIterator[Town]:
+async def town_on(database: Database, *, decide_seconds: float = 5.0, read: Read = simple_read) -> AsyncIterator[Town]:
     """Fill the database and make the intake."""
     by_import = Source(Door.IMPORT, Proof.EVIDENCE, {"source": "test"})
     async with database.transaction() as session:
@@ -149,7 +150,7 @@ async def town_on(database: Database, *, decide_seconds: float = 5.0) -> AsyncIt
         await session.flush()
         number = mailing.id
     intake = Intake(
-        database, read=simple_read, worlds=Worlds(database, company="Shop", addresses=()), house=HOUSE,
+        database, read=read, worlds=Worlds(database, company="Shop", addresses=()), house=HOUSE,
         settings=InboundSettings(decide_seconds=decide_seconds), clock=lambda: NOW,
     )  # fmt: skip
     try:

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kit.db import Database
+from tests.inbound.peer import a_peer
 from tests.inbound.taking import ANNA, BOB, LMTP, Town, a_mail, town_on
-from tests.inbound.test_smtp import DOT, ENDINGS, a_peer
+from tests.inbound.test_smtp import DOT, ENDINGS
 
 
 @pytest.fixture

@@ -5,85 +5,30 @@ import contextlib
 import smtplib
 import socket
 import sqlite3
-import ssl
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trustme
 
 from consent.tables import ConsentEventRow
 from inbound.connection import COMMAND_OCTETS
 from inbound.model import Channel
 from inbound.smtp import domains_of
-from kit.config import InboundSettings, LmtpSettings, MailerSettings, SmtpSettings
+from kit.config import InboundSettings, LmtpSettings, MailerSettings
 from kit.db import Database
 from kit.errors import InvalidSettings
 from tests.database import NOW
-from tests.inbound.taking import ANNA, BOB, Town, a_mail, an_envelope, town_on
+from tests.inbound.peer import BEGIN, Peer, a_peer
+from tests.inbound.taking import ANNA, BOB, TOKENS, Town, a_mail, an_envelope, town_on
 
 DOT = b"\r\n.\r\n"
-BEGIN = b"EHLO peer.example\r\nMAIL FROM:<Anna.Smith@gmail.com>\r\nRCPT TO:<promotions@shop.example>\r\nDATA\r\n"
 
 
 @pytest.fixture
 async def town(database: Database) -> AsyncIterator[Town]:
     async with town_on(database) as made:
         yield made
-
-
-class Peer:
-    """A mail server that says exactly what it is told to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def reply(self) -> str:
-        """Return the next reply, all its lines."""
-        lines = []
-        while True:
-            async with asyncio.timeout(10):
-                line = (await self.reader.readline()).decode()
-            lines.append(line)
-            if line[3:4] != "-":
-                return "".join(lines).rstrip("\r\n")
-
-    async def say(self, *commands: bytes | str) -> str:
-        """Send commands in one write; return the reply to the last."""
-        lines = [command if isinstance(command, bytes) else command.encode() for command in commands]
-        self.writer.write(b"".join(line + b"\r\n" for line in lines))
-        answer = ""
-        for _ in lines:
-            answer = await self.reply()
-        return answer
-
-    async def send(self, octets: bytes, *, one_by_one: bool = False) -> None:
-        """Send octets as they are, in one write or byte by byte."""
-        for piece in [octets[at : at + 1] for at in range(len(octets))] if one_by_one else [octets]:
-            self.writer.write(piece)
-            await self.writer.drain()
-            if one_by_one:
-                await asyncio.sleep(0)
-
-    async def everything(self) -> str:
-        """Return all that comes until the connection ends."""
-        async with asyncio.timeout(10):
-            return (await self.reader.read()).decode()
-
-
-@contextlib.asynccontextmanager
-async def a_peer(port: int) -> AsyncIterator[Peer]:
-    """Connect and read the greeting."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    peer = Peer(reader, writer)
-    try:
-        assert (await peer.reply()).startswith("220 mx.shop.example ESMTP")
-        yield peer
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
 
 @pytest.fixture
@@ -314,103 +259,13 @@ def _hang_up(port: int, octets: bytes, linger: bytes | None) -> None:
 
 async def test_the_null_sender_is_an_empty_text(town: Town) -> None:
     """RFC 5321 4.5.5: a bounce with our VERP address is understood."""
-    verp = town.reply_address(town.anna)
+    verp = TOKENS.bounce_address("bounce.shop.example", town.anna, town.mailing)
     async with town.listening() as listener, a_peer(listener.port) as peer:
         await peer.say("HELO peer.example", "MAIL FROM:<>", f"RCPT TO:<{verp}>", "DATA")
         await peer.send(a_mail(sender="mailer-daemon@x.example", text="bounced") + b".\r\n")
         assert (await peer.reply()).startswith("250")
 
     assert [event[0] for event in await town.events()] == ["suppress"]
-
-
-async def test_the_connections_are_bounded(town: Town) -> None:
-    """The one too many is told 421, and there is room again when another leaves."""
-    async with town.listening(max_connections=1) as listener:
-        async with a_peer(listener.port):
-            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
-            assert (await reader.read()).startswith(b"421 4.3.2")
-            writer.close()
-        await asyncio.sleep(0.05)
-        async with a_peer(listener.port):
-            pass
-
-
-async def test_silence_and_dripping_end(town: Town) -> None:
-    """5321-9: a silent peer gets 421 after the idle time; one that drips, when the session's time is up."""
-    async with town.listening(idle_seconds=0.1) as listener, a_peer(listener.port) as peer:
-        assert (await peer.everything()).startswith("421 4.4.2")
-    async with town.listening(idle_seconds=5, session_seconds=0.3) as listener, a_peer(listener.port) as peer:
-        for _ in range(4):
-            await peer.send(b"NOOP\r\n")
-            await asyncio.sleep(0.02)
-        assert "421 4.4.2" in await peer.everything()
-
-
-async def test_endless_nonsense_ends(peer: Peer) -> None:
-    """Somebody who speaks another protocol is let go."""
-    await peer.send(b"GET / HTTP/1.1\r\n" * 100)
-
-    assert (await peer.everything()).rstrip().endswith("421 4.7.0 too many errors")
-
-
-async def test_stopping_tells_the_idle_and_finishes_the_busy(town: Town) -> None:
-    """Fault 51: 421 for who waits; a mail that is coming in is decided first."""
-    async with town.listening() as listener, a_peer(listener.port) as idle, a_peer(listener.port) as busy:
-        await busy.say(*BEGIN.decode().split("\r\n")[:-1])
-        stopping = asyncio.create_task(listener._stop())
-        assert (await idle.everything()).startswith("421 4.3.2")
-        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
-        assert (await reader.read()).startswith(b"421 4.3.2")
-        writer.close()
-        await busy.send(a_mail(text="unsubscribe") + b".\r\n")
-        answers = await busy.everything()
-        await stopping
-
-    assert answers.startswith("250 2.0.0")
-    assert "\r\n421 4.3.2" in answers
-    assert len(await town.events()) == 1
-
-
-async def test_starttls_begins_afresh(town: Town, tmp_path: Path) -> None:
-    """RFC 3207: after TLS everything is forgotten, and what came in clear behind STARTTLS is not executed."""
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
-    settings = SmtpSettings(port=0, tls_certificate=str(tmp_path / "both.pem"))
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-
-    async with town.listening(settings) as listener:
-
-        def talk() -> tuple[int, bytes, int, bool]:
-            with smtplib.SMTP("127.0.0.1", listener.port, timeout=10) as client:
-                client._host = "localhost"  # type: ignore[attr-defined]  # the name in the certificate
-                client.ehlo()
-                client.starttls(context=context)
-                code, text = client.mail("a@b.example")
-                client.ehlo()
-                client.sendmail(str(ANNA), ["promotions@shop.example"], a_mail(text="unsubscribe"))
-                return code, text, client.ehlo()[0], client.has_extn("starttls")
-
-        code, _, again, still_offered = await asyncio.to_thread(talk)
-        injected = await asyncio.to_thread(_inject, listener.port, context)
-
-    assert (code, again, still_offered) == (503, 250, False)
-    assert injected.startswith(b"250-")
-    assert len(await town.events()) == 1
-
-
-def _inject(port: int, context: ssl.SSLContext) -> bytes:
-    """Send a command in clear right behind STARTTLS; return the first reply under TLS."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
-        plain.recv(1000)
-        plain.sendall(b"EHLO peer.example\r\n")
-        plain.recv(1000)
-        plain.sendall(b"STARTTLS\r\nMAIL FROM:<injected@x.example>\r\n")
-        plain.recv(1000)
-        with context.wrap_socket(plain, server_hostname="localhost") as wrapped:
-            wrapped.sendall(b"EHLO peer.example\r\n")
-            return wrapped.recv(1000)
 
 
 async def test_pipelined_commands_are_answered_in_order(town: Town) -> None:
@@ -451,13 +306,6 @@ async def test_lmtp_is_not_offered_on_port_25(town: Town) -> None:
     """RFC 2033 5."""
     with pytest.raises(InvalidSettings):
         async with town.listening(LmtpSettings(port=25)):
-            pass
-
-
-async def test_a_certificate_that_is_not_there_is_said_at_the_start(town: Town) -> None:
-    """Not at the first STARTTLS."""
-    with pytest.raises(InvalidSettings, match="certificate"):
-        async with town.listening(SmtpSettings(port=0, tls_certificate="/nowhere.pem")):
             pass
 
 

@@ -61,3 +61,18 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
     harvest(text)
     assert address is None or parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("Bob+x@B.example", "bob@b.example"),
+        ("b.ob@b.example", "b.ob@b.example"),
+        ("Anna.Smith+shop@googlemail.com", "annasmith@gmail.com"),
+        ("a.n.n.a.smith@gmail.com", "annasmith@gmail.com"),
+        ("+tag@x.example", "+tag@x.example"),  # nothing before the plus: it stays what it is
+    ],
+)
+def test_the_spellings_of_one_mailbox_are_equal(address: str, mailbox: str) -> None:
+    """Plus-tags (RFC 5233) everywhere; dots and both domains at Google."""
+    assert parse_address(address).mailbox == mailbox

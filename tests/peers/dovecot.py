@@ -67,6 +67,21 @@ service lmtp {{
 """
 
 
+_SIEVE = """\
+submission_host = {host}:{port}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+plugin {{
+  sieve_before = {script}
+  sieve_extensions = +vacation-seconds
+  sieve_vacation_min_period = 0
+  sieve_vacation_send_from_recipient = yes
+  sieve_vacation_dont_check_recipient = yes
+}}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One mail in a mailbox; `raw` is what IMAP gives: the trace lines of the delivery first, then the letter."""
@@ -83,8 +98,12 @@ class Dovecot(Peer):
     host = LOOPBACK
     password = "pw"
 
-    def __init__(self) -> None:
+    def __init__(self, *, sieve: str = "", submission_port: int = 0) -> None:
+        """Take a Sieve script that every mailbox obeys, and the SMTP port that its answers go to."""
         super().__init__()
+        self._sieve, self._submission_port = sieve, submission_port
+        if sieve and not list(Path("/usr/lib/dovecot/modules").glob("*sieve_plugin.so")):
+            missing("Dovecot's Sieve is not installed (Debian: apt-get install dovecot-sieve)")
         self._dovecot = need("dovecot", "dovecot-imapd")
         self._doveadm = need("doveadm", "dovecot-imapd")
         if not Path("/usr/lib/dovecot/lmtp").exists():
@@ -120,8 +139,17 @@ class Dovecot(Peer):
                 imaps_port=self.imaps_port,
                 lmtp_port=self.lmtp_port,
             )
+            + self._answering()
         )
         return [self._dovecot, "-F", "-c", self.configuration]
+
+    def _answering(self) -> str:
+        if not self._sieve:
+            return ""
+        script = self.folder / "everybody.sieve"
+        script.write_text(self._sieve)
+        hand_over(script)
+        return _SIEVE.format(host=self.host, script=script, port=self._submission_port)
 
     def ready(self) -> bool:
         """Return whether all three ports answer."""

@@ -76,7 +76,10 @@ class Installation:
         self.settings = {
             "VAR": str(folder / "var"), "DATABASE__URL": f"sqlite+aiosqlite:///{folder}/byleave.db",
             "INBOUND__SMTP__PORT": "0", "WEB__PORT": "0", "LOG__LEVEL": "warning", "LOG__FORMAT": "json",
-            "MAILER__HELO": "byleave.test", "WORKER__BEAT_SECONDS": "0.25", "WORKER__POLL_SECONDS": "0.1",
+            "MAILER__HELO": "byleave.test",
+            "INBOUND__ORIGIN__CHECK": "false", "MAILER__CHECK_DNS": "false",  # there is no DNS here
+            "INBOUND__ORIGIN__UNPROVEN_AN_HOUR": "100000",
+            "WORKER__BEAT_SECONDS": "0.25", "WORKER__POLL_SECONDS": "0.1",
             **(settings or {}),
         }  # fmt: skip
         self.processes: list[Running] = []
