@@ -91,6 +91,7 @@ class Connection(SMTP):
         self.floor = floor
         self.peer = ""
         self.is_busy = False  # a command is being carried out
+        self.is_spoilt = False  # what follows may not be meant as commands: none is obeyed any more
         self.is_deciding = False  # a mail is with the intake, whose own limits hold
         self.useful_at = self.loop.time()  # when it came, or brought its last mail
         self._end: asyncio.TimerHandle | None = None
@@ -209,7 +210,10 @@ class Connection(SMTP):
         if any(octet in line for octet in (b"\0", b"\r", b"\n")):
             return "500 5.5.2 a line ends with CR LF and holds no other CR, LF or NUL"
         name, _, rest = line.partition(b" ")
-        command = known.get(name.decode("ascii", "replace").upper())
+        verb = name.decode("ascii", "replace").upper()
+        if self.is_spoilt and verb != "QUIT":
+            return "421 4.7.0 nothing more is taken over this connection, please come again"
+        command = known.get(verb)
         if command is None:
             return "500 5.5.1 command not known"
         try:

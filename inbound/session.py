@@ -16,6 +16,7 @@ from inbound.model import Channel, Envelope
 from inbound.paths import Path, read_path
 
 HOPS = 100  # RFC 5321 6.3
+BARE = Taken(550, "5.6.11", "a CR or LF stands alone")
 
 
 class Session(Connection):
@@ -38,7 +39,7 @@ class Session(Connection):
         return {
             "HELO": self.on_helo, "EHLO": self.on_ehlo, "MAIL": self.on_mail, "RCPT": self.on_rcpt,
             "DATA": self.on_data, "RSET": self.on_rset, "NOOP": self.on_noop, "QUIT": self.on_quit,
-            "VRFY": self.on_vrfy, "EXPN": self.on_expn, "STARTTLS": self.on_starttls,
+            "VRFY": self.on_vrfy, "EXPN": self.on_expn, "STARTTLS": self.on_starttls, "BDAT": self.on_bdat,
         }  # fmt: skip
 
     def forget(self) -> None:
@@ -81,6 +82,12 @@ class Session(Connection):
         """Expand no lists."""
         del argument
         await self.push("502 5.5.1 not done here")
+
+    async def on_bdat(self, argument: str) -> None:
+        """Refuse it: CHUNKING (RFC 3030) is not offered, and the octets behind the command are no commands."""
+        del argument
+        self.is_spoilt = True
+        await self.push("500 5.5.1 command not known")
 
     async def on_noop(self, argument: str) -> None:
         """Do nothing."""
@@ -167,6 +174,7 @@ class Session(Connection):
         answers = self.answers(taken)
         self._reset()
         self._reset_timeout()
+        self.is_spoilt = refusal is BARE  # who ends lines otherwise may end mails otherwise
         await self.push(answers)
 
     def answers(self, taken: Taken) -> str:
@@ -214,7 +222,7 @@ class Session(Connection):
         first (CVE-2023-51764 and its kin), so neither meaning is guessed.
         """
         if line.find(b"\n") != len(line) - 1 or line.find(b"\r") != len(line) - 2:
-            return Taken(550, "5.6.11", "a CR or LF stands alone")
+            return BARE
         if size > self.floor.terms.max_bytes:
             return Taken(552, "5.3.4", "the mail is larger than what is taken here")
         if not self.floor.hold(len(line)):
