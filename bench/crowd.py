@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = ROOT / "inbound" / "lexicon" / "texts" / "open.jsonl"
 HOST = "127.0.0.1"
+ADDRESSES = 50  # that the hostile come from
 PATIENCE = 120.0  # seconds for one answer
 
 
@@ -182,17 +183,16 @@ async def _leave(wire: Wire) -> None:
     await asyncio.sleep(0.3)
 
 
-_KINDS = (_hang, _drip, _flood, _bomb, _leave)
+_KINDS = (*[_hang] * 5, *[_drip] * 5, *[_flood] * 4, *[_leave] * 5, _bomb)
 
 
 async def _hostile(port: int, count: int) -> None:
     async def one(number: int) -> None:
-        kind = _KINDS[number % len(_KINDS)] if number % 20 else _bomb
-        if kind is _bomb and number % 4:
-            kind = _hang  # a few bombs are many
+        kind = _KINDS[number % len(_KINDS)]
         while True:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                reader, writer = await asyncio.open_connection(HOST, port)
+                home = (f"127.0.1.{number % ADDRESSES + 1}", 0)
+                reader, writer = await asyncio.open_connection(HOST, port, local_addr=home)
                 with contextlib.suppress(OSError):
                     await kind(Wire(reader, writer))
                 writer.close()

@@ -19,7 +19,7 @@ class SchemaTooNew(Permanent):
 
 
 def upgrade(url: str, version: str = "head") -> str:
-    """Bring the database to a version, the newest where none is named, in one transaction; return the version. Repeating it is harmless.
+    """Bring the database to a version in one transaction; return the newest. Repeating it is harmless.
 
     Old workers may go on while a ``pre`` migration runs; ``post`` migrations wait until the new code runs everywhere.
     """

@@ -24,7 +24,9 @@ from kit.log import logger
 LINE_OCTETS = 65_536  # RFC 5321 4.5.3.1.6 allows 1,000; a sloppy client's opt-out is not lost for a long line
 COMMAND_OCTETS = 2048  # RFC 5321 4.5.3.1.4 has 512; parameters and UTF-8 addresses need more
 PROXY_SECONDS = 5.0
-BAD_COMMANDS = 20  # then the peer is no mail server
+PATIENCE = 100  # what a peer may say without bringing a mail; then it is no mail server
+REFUSED, IDLE = 5, 1  # what a command costs of it that is refused, or that leads nowhere
+IDLE_COMMANDS = frozenset({"NOOP", "RSET", "VRFY", "EXPN", "HELO", "EHLO", "LHLO"})
 
 log = logger("inbound.connection")
 
@@ -67,6 +69,14 @@ class Floor(Protocol):
         """Whether there is room for one more connection."""
         ...  # the body is the listener's
 
+    def welcome(self, peer: str) -> None:
+        """Note that an address brought a mail."""
+        ...  # the body is the listener's
+
+    def keeps_out(self, peer: str) -> bool:
+        """Whether an address has knocked too often in vain."""
+        ...  # the body is the listener's
+
     def leave(self, connection: "Connection") -> None:
         """Forget a connection."""
         ...  # the body is the listener's
@@ -93,6 +103,8 @@ class Connection(SMTP):
         self.is_busy = False  # a command is being carried out
         self.is_spoilt = False  # what follows may not be meant as commands: none is obeyed any more
         self.is_deciding = False  # a mail is with the intake, whose own limits hold
+        self.patience = PATIENCE
+        self.has_brought_mail = False
         self.useful_at = self.loop.time()  # when it came, or brought its last mail
         self._end: asyncio.TimerHandle | None = None
 
@@ -109,6 +121,9 @@ class Connection(SMTP):
             self._end = self.loop.call_later(self.floor.terms.session_seconds, self._expire)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) and peer else "local"
+        if self.floor.keeps_out(self.peer) and isinstance(transport, asyncio.WriteTransport):
+            transport.write(b"421 4.7.0 come again in a minute\r\n")
+            transport.close()
         self.forget()
         super().connection_made(transport)
 
@@ -143,6 +158,8 @@ class Connection(SMTP):
 
     async def _handle_client(self) -> None:
         """Read commands until the peer leaves, is told to, or we stop."""
+        if self.transport is None or self.transport.is_closing():
+            return
         if not self.floor.admit(self) or self.floor.is_stopping:
             self.say_goodbye("4.3.2 too busy or stopping, please come again")
             return
@@ -161,7 +178,7 @@ class Connection(SMTP):
     async def _is_welcome(self) -> bool:
         """Whether this peer may talk to us; a proxy first says for whom it speaks (HAProxy's PROXY, 1 or 2)."""
         terms = self.floor.terms
-        if _is_within(self.peer, terms.proxies):
+        if is_within(self.peer, terms.proxies):
             try:
                 told = await asyncio.wait_for(get_proxy(self._reader), PROXY_SECONDS)
             except (TimeoutError, ConnectionError):
@@ -171,10 +188,16 @@ class Connection(SMTP):
                 return False
             if told.src_addr:  # a health check of the proxy itself names nobody
                 self.peer = str(told.src_addr)
-        return not terms.peers or _is_within(self.peer, terms.peers)
+        return not terms.peers or is_within(self.peer, terms.peers)
+
+    async def push(self, status: Any) -> None:
+        """Send a reply; refusals for good tire us. ``status`` may have several lines."""
+        if str(status).startswith("5"):
+            self.patience -= REFUSED
+        await super().push(status)
 
     async def _converse(self) -> None:
-        known, patience = self.commands(), BAD_COMMANDS
+        known = self.commands()
         while self.transport is not None and not self.transport.is_closing():
             line = await self._command_line()
             self._reset_timeout()
@@ -185,8 +208,7 @@ class Connection(SMTP):
                 self.is_busy = False
             if refusal:
                 await self.push(refusal)
-                patience -= 1
-            if patience <= 0:
+            if self.patience <= 0:
                 self.say_goodbye("4.7.0 too many errors")
             elif self.floor.is_stopping:
                 self.say_goodbye("4.3.2 stopping, please come again")
@@ -211,7 +233,9 @@ class Connection(SMTP):
             return "500 5.5.2 a line ends with CR LF and holds no other CR, LF or NUL"
         name, _, rest = line.partition(b" ")
         verb = name.decode("ascii", "replace").upper()
+        self.patience -= IDLE if verb in IDLE_COMMANDS else 0
         if self.is_spoilt and verb != "QUIT":
+            self.patience -= REFUSED
             return "421 4.7.0 nothing more is taken over this connection, please come again"
         command = known.get(verb)
         if command is None:
@@ -236,7 +260,8 @@ class Connection(SMTP):
         return ""
 
 
-def _is_within(peer: str, networks: tuple[Network, ...]) -> bool:
+def is_within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of the networks; one that is none is in none."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

@@ -25,6 +25,7 @@ from inbound import triage as acts
 from inbound.answers import Answer, read_answer
 from inbound.authenticity import Rung, judge
 from inbound.authenticity import Verdict as Trust
+from inbound.charsets import clean_line
 from inbound.hand import Hand, House, Outgoing, answered_by
 from inbound.loops import why_loop, why_no_answer
 from inbound.model import Envelope, Origin, Reading, Verdict
@@ -351,5 +352,5 @@ def _words(words: Iterable[str]) -> list[str]:
 
 
 def _public(text: str, characters: int) -> str:
-    """Return a text that may be kept: no address in it, and not long enough to be a letter."""
-    return _ADDRESS.sub("(an address)", text)[:characters]
+    """Return a text that may be kept: one line, no address in it, and not long enough to be a letter."""
+    return _ADDRESS.sub("(an address)", clean_line(text[: 4 * characters]))[:characters]

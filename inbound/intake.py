@@ -24,7 +24,8 @@ from kit.config import InboundSettings
 from kit.db import Database
 from kit.log import logger
 
-READERS = 4  # mails read at one time; more would only share the same processors
+READERS = 3  # mails read at one time; more would only share the same processors
+LARGE = 131_072  # octets: a larger mail is read in a lane of its own, one after the other, so that it holds up no other
 LOOKERS = 16  # mails whose origin is looked up at one time: that is waiting for the DNS
 STUCK_READERS = 28  # threads that overran their time and can't be ended; beyond them mail is put off
 QUEUE_SECONDS = 60.0  # how long a mail waits for a reader before its server is asked to come again
@@ -106,8 +107,8 @@ class Intake:
         self._settings = settings
         self._wake_postman = wake_postman
         self._clock = clock
-        self._readers = asyncio.Semaphore(READERS)
-        self._threads = ThreadPoolExecutor(READERS + STUCK_READERS, thread_name_prefix="reader")
+        self._readers, self._large = asyncio.Semaphore(READERS), asyncio.Semaphore(1)
+        self._threads = ThreadPoolExecutor(READERS + 1 + STUCK_READERS, thread_name_prefix="reader")
         self._look = look
         self._lookers = asyncio.Semaphore(LOOKERS)
         self._look_threads = ThreadPoolExecutor(LOOKERS, thread_name_prefix="looker")
@@ -185,8 +186,9 @@ class Intake:
 
     async def _reading(self, raw: bytes, envelope: Envelope) -> Reading:
         """Read the mail in a thread, within the time that one mail may take."""
+        lane = self._large if len(raw) > LARGE else self._readers
         async with asyncio.timeout(QUEUE_SECONDS):
-            await self._readers.acquire()
+            await lane.acquire()
         try:
             if self._stuck >= STUCK_READERS:
                 raise TimeoutError  # every thread hangs; the database isn't touched either, so the sender comes again
@@ -200,7 +202,7 @@ class Intake:
                 raise ReadingTooLong
             return future.result()
         finally:
-            self._readers.release()
+            lane.release()
 
     async def _origin(self, raw: bytes, reading: Reading, envelope: Envelope, at: datetime) -> Origin | None:
         """Look where a mail comes from, if what it asks for depends on that: a wish without our token does.

@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 from email.utils import format_datetime
 
-from inbound.connection import Command, Connection, Floor
+from inbound.connection import PATIENCE, Command, Connection, Floor
 from inbound.content import count_hops
 from inbound.intake import Taken
 from inbound.model import Channel, Envelope
@@ -164,10 +164,11 @@ class Session(Connection):
             return
         await self.push("354 end with CR LF . CR LF")
         try:
-            raw, refusal = await self._mail()
-            if refusal is None and count_hops(raw) > HOPS:
+            at = self.floor.clock()
+            raw, refusal = await self._mail(self._trace(at))
+            if refusal is None and count_hops(raw) > HOPS + 1:
                 refusal = Taken(554, "5.4.6", "the mail goes round in circles")
-            taken = refusal or await self._decided(raw)
+            taken = refusal or await self._decided(raw, at)
         finally:
             self.floor.hold(-self._held)
             self._held = 0
@@ -181,20 +182,23 @@ class Session(Connection):
         """Return the reply after the dot: one for the whole mail."""
         return f"{taken.code} {taken.enhanced} {taken.text}"
 
-    async def _decided(self, raw: bytes) -> Taken:
-        at = self.floor.clock()
+    async def _decided(self, raw: bytes, at: datetime) -> Taken:
         envelope = Envelope(self.sender or "", tuple(self.recipients), self.peer, self.helo, self.channel)
         self.is_deciding = True
         try:
-            return await self.floor.take(self._trace(at) + raw, envelope, at)
+            return await self.floor.take(raw, envelope, at)
         finally:
             self.is_deciding = False
-            self.useful_at = self.loop.time()
+            self.useful_at, self.patience, self.has_brought_mail = self.loop.time(), PATIENCE, True
+            self.floor.welcome(self.peer)
 
-    async def _mail(self) -> tuple[bytes, Taken | None]:
-        """Return the mail without its dots, and why it is refused. All of it is read in any case (RFC 5321 4.2.5)."""
+    async def _mail(self, trace: bytes) -> tuple[bytes, Taken | None]:
+        """Return the mail without its dots behind our trace line, and why it is refused.
+
+        All of it is read in any case (RFC 5321 4.2.5).
+        """
         refusal: Taken | None = None
-        lines: list[bytes] = []
+        lines = [trace]
         size, at_start = 0, True
         while True:
             try:

@@ -8,10 +8,12 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from inbound.connection import Connection, Floor, Network, Take, Terms
+from inbound.connection import Connection, Floor, Network, Take, Terms, is_within
+from inbound.doorkeeper import Doorkeeper
 from inbound.lmtp import LmtpSession
 from inbound.session import Session
 from kit.clock import Clock, utc_now
@@ -66,6 +68,7 @@ class Listener:
         self._certificate = _age_of(settings)
         self._most = inbound.max_connections
         self._open: set[Connection] = set()
+        self._keeper = Doorkeeper(time.monotonic)
         self._held = 0
         self._all_left = asyncio.Event()
         self._make: Callable[[Floor], Connection] = LmtpSession if is_lmtp else Session
@@ -124,8 +127,18 @@ class Listener:
     def leave(self, connection: Connection) -> None:
         """Forget a connection."""
         self._open.discard(connection)
+        if not connection.has_brought_mail and not is_within(connection.peer, self.terms.peers):
+            self._keeper.came_in_vain(connection.peer, was_tiresome=connection.patience <= 0)
         if not self._open:
             self._all_left.set()
+
+    def keeps_out(self, peer: str) -> bool:
+        """Whether an address has knocked too often in vain; a proxy is not who knocks."""
+        return self._keeper.is_kept_out(peer) and not is_within(peer, self.terms.proxies)
+
+    def welcome(self, peer: str) -> None:
+        """Note that an address brought a mail."""
+        self._keeper.brought_mail(peer)
 
     def hold(self, octets: int) -> bool:
         """Whether so many more octets of mail fit in memory; a negative number gives them back."""

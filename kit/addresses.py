@@ -48,7 +48,7 @@ class EmailAddress:
 
     @property
     def mailbox(self) -> str:
-        """The form in which the spellings of one mailbox compare equal: no plus-tag (RFC 5233); Google knows no dots."""
+        """The form in which the spellings of one mailbox are equal: no plus-tag (RFC 5233); Google knows no dots."""
         local, _, domain = self.key.rpartition("@")
         local = local.partition("+")[0] or local
         if domain in GOOGLE:

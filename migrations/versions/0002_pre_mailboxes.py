@@ -1,7 +1,7 @@
 """Knows people by their mailbox, however its address is spelt.
 
-Revision 0002, after 0001. It goes before the new workers; people whom an old one adds meanwhile have no mailbox, and are
-known by the token of their letters only.
+Revision 0002, after 0001. It goes before the new workers; people whom an old one adds meanwhile have no mailbox, and
+are known by the token of their letters only.
 """
 
 import sqlalchemy as sa

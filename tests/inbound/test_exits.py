@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.utils import getaddresses
 from pathlib import Path
 from urllib.parse import quote
@@ -40,41 +40,41 @@ from tests.web.test_site import BROWSER, Shop, shop
 
 __all__ = ["shop"]
 
-MARK = "qxjz"  # stands in every payload, and nowhere in what is ours
+MARK = "qxjzkwvq"  # stands in every payload, and nowhere in what is ours, not even by chance in a signature
 PAYLOADS: dict[str, bytes] = {
-    name: payload if isinstance(payload, bytes) else payload.encode()
+    name: payload.encode("utf-8", "surrogateescape")
     for name, payload in {
-        "header": "qxjz\r\nBcc: qxjz@evil.example\r\nX-Qxjz: 1",
-        "folded header": "qxjz\r\n \r\nBcc: qxjz@evil.example",
-        "end of headers": "qxjz\r\n\r\nqxjz",
-        "lone CR": "qxjz\rBcc: qxjz@evil.example",
-        "lone LF": "qxjz\nBcc: qxjz@evil.example",
-        "end of data": "qxjz\r\n.\r\nMAIL FROM:<qxjz@evil.example>",
-        "encoded CRLF": "=?utf-8?q?qxjz=0D=0ABcc:_qxjz@evil.example?=",
-        "NUL": "qx\0qxjz\0",
-        "terminal title": "\x1b]0;qxjz\x07\x1b[31;5m\x1b[2J",
-        "clipboard": "\x1b]52;c;cXhqeg==\x1b\\qxjz\x08\x08\x7f",
-        "C1": "\u009b31mqxjz\u0090q\u009c\u009d0;qxjz\u0085qxjz",
-        "bidi": "qxjz\u202egnp.exe\u202c\u2066qxjz\u2069\u200f\u061c\u200e",
-        "zero width": "un\u200bsub\u200dscribe\u2060\ufeffqxjz\u00ad\U000e0041",
-        "line separators": "qxjz\u2028qxjz\u2029qxjz\x0b\x0c\x1c\x1e",
-        "script": "<script>qxjz()</script>",
-        "img": "<img src=x onerror=qxjz()>",
-        "svg": '"><svg/onload=qxjz()>',
-        "template": "{{7*7}}qxjz{{config}}",
-        "template tag": "{% include 'qxjz' %}",
-        "format": "${jndi:ldap://qxjz} {qxjz.__class__} {0} %(qxjz)s %s%n",
-        "markup": "[bold]qxjz[/] [link=https://evil.example]qxjz[/link] :pile_of_poo: qxjz",
-        "formula": "=cmd|'/c calc'!A0 qxjz",
-        "plus": "+qxjz+1",
-        "minus": "-qxjz-1",
-        "at": "@SUM(qxjz)",
-        "path": "../../qxjz/../etc/passwd",
-        "long": "qxjz " * 4000 + "z" * 20_000,
-        "surrogates": b"qxjz\xed\xa0\x80\xff\xfe\xc0\xaf\xf4\x90\x80\x80",
+        "header": "qxjzkwvq\r\nBcc: qxjzkwvq@evil.example\r\nX-Qxjzkwvq: 1",
+        "folded header": "qxjzkwvq\r\n \r\nBcc: qxjzkwvq@evil.example",
+        "end of headers": "qxjzkwvq\r\n\r\nqxjzkwvq",
+        "lone CR": "qxjzkwvq\rBcc: qxjzkwvq@evil.example",
+        "lone LF": "qxjzkwvq\nBcc: qxjzkwvq@evil.example",
+        "end of data": "qxjzkwvq\r\n.\r\nMAIL FROM:<qxjzkwvq@evil.example>",
+        "encoded CRLF": "=?utf-8?q?qxjzkwvq=0D=0ABcc:_qxjzkwvq@evil.example?=",
+        "NUL": "q\0qxjzkwvq\0",
+        "terminal title": "\x1b]0;qxjzkwvq\x07\x1b[31;5m\x1b[2J",
+        "clipboard": "\x1b]52;c;cXhqemt3dnE=\x1b\\qxjzkwvq\x08\x08\x7f",
+        "C1": "\u009b31mqxjzkwvq\u0090q\u009c\u009d0;qxjzkwvq\u0085qxjzkwvq",
+        "bidi": "qxjzkwvq\u202egnp.exe\u202c\u2066qxjzkwvq\u2069\u200f\u061c\u200e",
+        "zero width": "un\u200bsub\u200dscribe\u2060\ufeffqxjzkwvq\u00ad\U000e0041",
+        "line separators": "qxjzkwvq\u2028qxjzkwvq\u2029qxjzkwvq\x0b\x0c\x1c\x1e",
+        "script": "<script>qxjzkwvq()</script>",
+        "img": "<img src=x onerror=qxjzkwvq()>",
+        "svg": '"><svg/onload=qxjzkwvq()>',
+        "template": "{{7*7}}qxjzkwvq{{config}}",
+        "template tag": "{% include 'qxjzkwvq' %}",
+        "format": "${jndi:ldap://qxjzkwvq} {qxjzkwvq.__class__} {0} %(qxjzkwvq)s %s%n",
+        "markup": "[bold]qxjzkwvq[/] [link=https://evil.example]qxjzkwvq[/link] :pile_of_poo: qxjzkwvq",
+        "formula": "=cmd|'/c calc'!A0 qxjzkwvq",
+        "plus": "+qxjzkwvq+1",
+        "minus": "-qxjzkwvq-1",
+        "at": "@SUM(qxjzkwvq)",
+        "path": "../../qxjzkwvq/../etc/passwd",
+        "long": "qxjzkwvq " * 4000 + "z" * 20_000,
+        "surrogates": "qxjzkwvq\udced\udca0\udc80\udcff\udcfe\udcc0\udcaf\udcf4\udc90\udc80",  # octets, no UTF-8
     }.items()
 }
-TEXTS_OF_PEOPLE = ("unsubscribe", "please subscribe me to deals", "unsubscribe? stop? or not, maybe", "Where is it?")
+TEXTS_OF_PEOPLE = ("unsubscribe", "subscribe deals", "unsubscribe? stop? or not, maybe", "Where is it?")
 #: C0 but tab, DEL, C1, separators, direction controls, half characters
 HARMFUL = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -83,7 +83,7 @@ OURS = {
     "From", "To", "Subject", "Date", "Message-ID", "Reply-To", "In-Reply-To", "References", "Auto-Submitted",
     "X-Auto-Response-Suppress", "MIME-Version", "Content-Type", "DKIM-Signature",
 }  # fmt: skip
-RESENT = {"Resent-Date", "Resent-From", "Resent-To", "Resent-Message-ID", "Byleave-Loop"}
+RESENT = ["Resent-Date", "Resent-From", "Resent-To", "Resent-Message-ID", "Byleave-Loop"]
 
 every_payload = pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 
@@ -117,8 +117,8 @@ def mails_with(payload: bytes, town: Town) -> Iterator[tuple[bytes, Envelope]]:
         "attachment": b"--b\r\n\r\n%b\r\n--b\r\nContent-Type: application/pdf; name=" + quoted
         + b"\r\nContent-Disposition: attachment; filename*=utf-8''" + quote(payload).encode() + b"\r\n\r\nx\r\n--b--",
         "bounce": b"--b\r\n\r\nfailed\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; "
-        + payload + b"\r\n\r\nFinal-Recipient: rfc822; " + str(ANNA).encode() + b"\r\nAction: failed\r\nStatus: 5.1.1\r\n"
-        b"Diagnostic-Code: smtp; 550 " + payload + b"\r\n\r\n--b--",
+        + payload + b"\r\n\r\nFinal-Recipient: rfc822; " + str(ANNA).encode() + b"\r\nAction: failed\r\n"
+        b"Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 " + payload + b"\r\n\r\n--b--",
         "complaint": b"--b\r\n\r\nspam\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: "
         + payload + b"\r\nUser-Agent: " + payload + b"\r\n\r\n--b--",
     }  # fmt: skip
@@ -139,14 +139,12 @@ def mails_with(payload: bytes, town: Town) -> Iterator[tuple[bytes, Envelope]]:
         number += 1
         text = TEXTS_OF_PEOPLE[number % 4].encode()
         yield mail(head, bodies[field].replace(b"%b", text) if field in bodies else text), normal
-    for text in TEXTS_OF_PEOPLE:
+    for wish in map(str.encode, TEXTS_OF_PEOPLE):
         number += 1
-        yield mail(b"X-Number: %d" % number, text.encode() + b" " + payload), normal
-        yield mail(b"X-Number: %d" % number, payload + b"\r\n" + text.encode()), normal
-    shown = payload.decode("utf-8", "replace")
-    for envelope in (dataclasses.replace(normal, helo=shown), dataclasses.replace(normal, mail_from=shown)):
-        number += 1
-        yield mail(b"X-Number: %d" % number, b"unsubscribe"), envelope
+        text = wish + b" " + payload if number % 2 else payload + b"\r\n" + wish
+        yield mail(b"X-Number: %d" % number, text), normal
+    said = payload.decode("utf-8", "replace")
+    yield mail(b"X-Number: 0", b"unsubscribe"), dataclasses.replace(normal, helo=said, mail_from=said)
 
 
 @contextlib.asynccontextmanager
@@ -171,12 +169,12 @@ async def test_from_the_mail_to_all_that_is_kept_and_sent(
     database: Database, payload: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Letters are ours alone, lines of the log one an event, decisions short and plain; no mail is left undecided."""
-    raws = []
     async with a_town(database) as town:
-        for number, (raw, envelope) in enumerate(mails_with(payload, town)):
-            configure_logging("debug", ("json", "text")[number % 2])  # type: ignore[arg-type]
-            assert (await town.intake.take(raw, envelope, NOW)).text == "taken and decided"
-            raws.append(raw)
+        mails = list(mails_with(payload, town))
+        for form, some in (("json", mails[::2]), ("text", mails[1::2])):
+            configure_logging("debug", form)  # type: ignore[arg-type]
+            taken = await asyncio.gather(*(town.intake.take(raw, envelope, NOW) for raw, envelope in some))
+            assert {answer.text for answer in taken} == {"taken and decided"}
         outbox = await town.outbox()
         assert {row.kind for row in outbox} >= {"receipt", "confirmation", "hand_on"}
         parcels = await sent_by(database)
@@ -186,13 +184,13 @@ async def test_from_the_mail_to_all_that_is_kept_and_sent(
 
     for parcel in parcels:
         if parcel.rcpt_to == str(SERVICE):
-            look_at_handed_on(parcel, raws)
+            look_at_handed_on(parcel, [raw for raw, _ in mails])
         else:
             look_at_letter(parcel)
     for row in rows:
         look_at_row(row)
     lines = capsys.readouterr().err.removesuffix("\n").split("\n")
-    assert len(lines) >= len(raws)
+    assert len(lines) >= len(mails)
     for line in lines:
         assert re.match(r'\{"|20\d\d-', line), line
         assert not HARMFUL.search(line)
@@ -202,9 +200,9 @@ async def test_from_the_mail_to_all_that_is_kept_and_sent(
 
 def look_at_letter(parcel: Parcel) -> None:
     """Nothing in it is the outsider's but plain Message-IDs, in their place."""
-    mail = message_from_bytes(parcel.content, policy=policy.SMTP)
-    names = [name for name in mail.keys() if name != "DKIM-Signature"]
-    assert set(mail.keys()) <= OURS
+    mail = message_from_bytes(parcel.content)
+    names = [name for name in mail if name != "DKIM-Signature"]
+    assert set(mail) <= OURS
     assert len(names) == len(set(names))
     assert parcel.rcpt_to == str(ANNA)
     assert getaddresses([str(mail["To"])]) == [("", str(ANNA))]
@@ -213,23 +211,18 @@ def look_at_letter(parcel: Parcel) -> None:
     for name in ("In-Reply-To", "References"):
         assert re.fullmatch(r"(<[!-;=?-~]+@[!-;=?-~]+>\s*)*", str(mail.get(name, "")))
         del mail[name]
-    bodies = [part.get_content() for part in mail.walk() if not part.is_multipart()]
+    bodies = [part.get_payload(decode=True) for part in mail.walk() if not part.is_multipart()]
     assert len(bodies) == 2
-    for text in (mail.as_string(), *bodies):
-        assert MARK not in text.lower()
-        assert "49" not in str(mail["Subject"])
+    assert not any(MARK in str(text).lower() for text in (*mail.items(), *bodies))
 
 
 def look_at_handed_on(parcel: Parcel, raws: list[bytes]) -> None:
     """Our lines, then the letter byte for byte but for what SMTP can't carry."""
     carried = [re.sub(rb"\r(?!\n)|(?<!\r)\n", b"\r\n", raw.replace(b"\0", b"")) for raw in raws]
     whole = max((raw for raw in carried if parcel.content.endswith(raw)), key=len)
-    head = parcel.content.removesuffix(whole).decode("ascii").split("\r\n")
-    assert [line.partition(":")[0] for line in head[:-1]] == list(
-        dict.fromkeys(line.split(":")[0] for line in head[:-1])
-    )
-    assert {line.partition(":")[0] for line in head[:-1]} == RESENT
-    assert MARK not in str(head)
+    head = parcel.content.removesuffix(whole).decode("ascii")
+    assert [line.partition(":")[0] for line in head.splitlines()] == RESENT
+    assert MARK not in head.lower()
 
 
 def look_at_row(row: DecisionRow) -> None:
@@ -248,19 +241,16 @@ def test_the_log_holds_one_line_an_event(payload: bytes, capsys: pytest.CaptureF
     text = payload.decode("utf-8", "surrogateescape")
     values = {"why": text, "many": [text], "within": {text: (text,)}, "octets": payload}
     for form in ("json", "text"):
-        configure_logging("debug", form)  # type: ignore[arg-type]
+        configure_logging("debug", form)
         logger("inbound").info("mail.decided", **values)
         said = capsys.readouterr().err
         assert len(said.splitlines()) == 1
         assert not HARMFUL.search(said.removesuffix("\n"))
-        try:
-            raise ValueError(text)  # noqa: TRY301
-        except ValueError:
-            logger("inbound").exception("mail.failed")
+        logger("inbound").error("mail.failed", exc_info=ValueError(text))
         first, *trace = capsys.readouterr().err.splitlines()
         assert not HARMFUL.search(first)
         if form == "json":
-            assert json.loads(first)["event"] == "mail.decided".replace("decided", "failed")
+            assert json.loads(first)["event"] == "mail.failed"
         for line in trace:
             assert line.startswith(" ")
             assert not HARMFUL.search(line)
@@ -293,7 +283,9 @@ def test_commands_show_hostile_decisions(commands: CliRunner, tmp_path: Path) ->
 
     lines = said_by(commands, "review").removesuffix("\n").split("\n")
     assert len(lines) == len(texts)
-    assert any("[bold]qxjz[/] [link=https://evil.example]qxjz[/link] :pile_of_poo: qxjz" in line for line in lines)
+    assert any(
+        "[bold]qxjzkwvq[/] [link=https://evil.example]qxjzkwvq[/link] :pile_of_poo: qxjzkwvq" in line for line in lines
+    )
     told = json.loads(said_by(commands, "review", "--json"))
     assert [one["reasons"] for one in told] == [[text] for text in reversed(texts)]
 
@@ -333,10 +325,10 @@ def test_commands_show_hostile_mails_and_people(commands: CliRunner, tmp_path: P
     told = said_by(commands, "understand", str(folder), "--json").splitlines()
     assert len([json.loads(line)["verdict"] for line in told]) == len(PAYLOADS)
     said_by(commands, "subscribers", "import", str(file), "--topic", "deals", "--source", "\x1b]0;x\x07\u202e")
-    for name in ("terminal title", "C1", "bidi", "line separators", "markup"):
-        number = list(PAYLOADS).index(name)
-        said_by(commands, "subscribers", "show", f"p{number}@x.example")
-        said_by(commands, "subscribers", "show", f"p{number}@x.example", "--json")
+    for known in ("terminal title", "C1", "bidi", "line separators", "markup"):
+        address = f"p{list(PAYLOADS).index(known)}@x.example"
+        assert address in said_by(commands, "subscribers", "show", address)
+        assert json.loads(said_by(commands, "subscribers", "show", address, "--json"))["email"] == address
 
 
 @every_payload
@@ -348,8 +340,8 @@ async def test_pages_give_nothing_back(shop: Shop, payload: bytes) -> None:
     foreign |= {"x-forwarded-for": payload[:2000], "forwarded": b"host=" + payload[:2000], "user-agent": payload[:2000]}
     headers = {name.encode(): value for name, value in foreign.items()}
     form = {b"content-type": BROWSER["content-type"].encode()}
-    multi = {b"content-type": b"multipart/form-data; boundary=qxjz; charset=" + payload[:200]}
-    parts = b"--qxjz\r\nContent-Disposition: form-data; name=" + payload[:200] + b"\r\n\r\nx\r\n--qxjz--\r\n"
+    multi = {b"content-type": b"multipart/form-data; boundary=qxjzkwvq; charset=" + payload[:200]}
+    parts = b"--qxjzkwvq\r\nContent-Disposition: form-data; name=" + payload[:200] + b"\r\n\r\nx\r\n--qxjzkwvq--\r\n"
     answers = [await shop.client.get(f"/{page}/{address}") for page in "upcz"]
     answers.append(await shop.client.get(f"/{address}"))
     for purpose in (Purpose.ONE_CLICK, Purpose.PREFERENCES, Purpose.CONFIRM, Purpose.UNDO):
@@ -376,7 +368,7 @@ def test_there_is_no_export_to_a_file() -> None:
     """No table or download is made of what came from outside. One that comes has to be looked at in here."""
     root = Path(__file__).resolve().parents[2]
     export = re.compile(
-        r"csv\.writer|DictWriter|text/csv|openpyxl|xlsx|to_csv|content-disposition\W+attachment", re.IGNORECASE
+        r"csv\.writer|DictWriter|text/csv|openpyxl|to_csv|content-disposition\W+attachment", re.IGNORECASE
     )
     rooms = ("byleave", "campaigns", "consent", "inbound", "kit", "mailer", "web")
     files = [file for room in rooms for file in (root / room).rglob("*.py")]

@@ -212,6 +212,19 @@ def _greet_under_tls(port: int, authority: trustme.CA) -> None:
         assert client.ehlo()[0] == 250
 
 
+async def test_who_floods_is_kept_out_and_others_are_not(town: Town) -> None:
+    """Two connections full of nonsense, and the address has to wait; a customer's server hears nothing of it."""
+    async with town.listening() as listener:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, local_addr=("127.0.3.7", 0))
+            writer.write(b"NOOP\r\n" * 300)
+            said = await reader.read()
+            writer.close()
+        assert said == b"421 4.7.0 come again in a minute\r\n"
+        async with a_peer(listener.port) as other:
+            assert (await other.say("NOOP")).startswith("250")
+
+
 async def test_networks_that_are_none_are_said_at_the_start(town: Town) -> None:
     """Not at the first connection."""
     with pytest.raises(InvalidSettings, match=r"192\.0\.2\.0/24"):

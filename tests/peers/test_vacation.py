@@ -60,7 +60,7 @@ async def test_a_vacation_responder_and_we_fall_silent(town: Town, words: str, *
         with Dovecot(sieve=EAGER.format(words=words), submission_port=listener.port) as dovecot:
             relay = Lmtp(dovecot, is_stripping=is_stripping)
             postman = Postman(
-                town.database, relay, letters=Letters(SENDER, TOKENS, Signer(dkim_keys()), TEXTS),  # type: ignore[arg-type]
+                town.database, relay, letters=Letters(SENDER, TOKENS, Signer(dkim_keys()), TEXTS),
                 sender=SENDER, tokens=TOKENS, worker="w", clock=lambda: town.now,
             )  # fmt: skip
             address = town.reply_address(town.anna)

@@ -34,7 +34,8 @@ async def test_every_customer_is_heard_while_the_listener_is_attacked(tmp_path: 
         letter.write_text('name = "May"\nsubject = "May sale"\ntopic = "deals"\ntext = "All bundles cost 30 % less."\n')
         mailing = int(here.ask("campaign", "new", letter)["id"])
         async with here.database() as database, database.reading() as session:
-            numbers = dict((await session.execute(sa.select(SubscriberRow.address, SubscriberRow.id))).tuples().all())
+            rows = await session.execute(sa.select(SubscriberRow.address, SubscriberRow.id))
+            numbers = {str(address): int(number) for address, number in rows}
         secrets = load_or_make_secrets(Path(here.settings["VAR"]) / "secrets.json")
         tokens = Tokens(secrets.token_keys, secrets.current_token_key)
         listener = here.run("listener")
