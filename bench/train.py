@@ -44,7 +44,7 @@ SEEN = 2  # texts that a feature must be in
 #: What each slot is worth, the class, and how much the row counts.
 Row = tuple[dict[int, float], int, float]
 #: Texts that were worded and labelled by those who measure count more than those that we wrote to learn from.
-WORTHS = {"open": 4.0, "more": 2.0}
+WORTHS = {"open": 10.0, "more": 5.0}
 Numbers = NDArray[np.float64]
 
 

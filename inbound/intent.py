@@ -24,12 +24,12 @@ from inbound.world import CampaignInfo, World
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
 #: How sure the wish and its scope must be together before it is carried out, by what stands there in words.
-SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.82, "doubtful": 0.93, "none": 0.93}
-SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.94, "doubtful": 0.96, "none": 0.96}
+SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.8, "doubtful": 0.92, "none": 0.92}
+SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.9, "doubtful": 0.95, "none": 0.95}
 SURE_TO_JOIN: Final = 0.95
 SURE_OF_A_MACHINE: Final = 0.9
 #: How likely a wish must be before the customer is asked about it.
-WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.16, "doubtful": 0.16, "none": 0.2}
+WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.2, "doubtful": 0.2, "none": 0.25}
 LEAST: Final = min(WORTH_ASKING.values())
 #: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
 #: them. Long letters from anywhere hold every word.
