@@ -180,6 +180,7 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
             topic=mailings[mailing_id] if mailing_id else "",
             all_topics=await _topics(session, reading),
             asked=asked.kind.value if asked else "",
+            answers_question=_answers_question(reading, house.tokens),
             asked_details=asked.details if asked else {},
             no_answer=no_answer,
             loop=why_loop(reading.mail, house.own),
@@ -331,6 +332,14 @@ async def _asked(
     named = (tokens.parse_message_id(one) for one in reading.mail.in_reply_to[:10])
     kinds = [kind for token in named if token and token.subscriber_id == person and (kind := kind_of(token.extra))]
     return await outbox.last_asked(session, person, [Kind(kinds[0])], since=since) if kinds else None
+
+
+def _answers_question(reading: Reading, tokens: Tokens) -> bool:
+    """Whether a wish to leave answers a letter of ours that asked about one."""
+    if reading.verdict is not Verdict.UNSUBSCRIBE or not reading.mail.in_reply_to:
+        return False
+    token = tokens.parse_message_id(reading.mail.in_reply_to[0])
+    return token is not None and kind_of(token.extra) in {Kind.QUESTION, Kind.ASK_OWNER}
 
 
 def _trust(paper: Paper, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None) -> Trust:
