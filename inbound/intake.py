@@ -24,7 +24,7 @@ from kit.config import InboundSettings
 from kit.db import Database
 from kit.log import logger
 
-READERS = 3  # mails read at one time; more would only share the same processors
+READERS = 2  # mails read at one time: threads that only calculate slow each other down, and one may be slow
 LARGE = 131_072  # octets: a larger mail is read in a lane of its own, one after the other, so that it holds up no other
 LOOKERS = 16  # mails whose origin is looked up at one time: that is waiting for the DNS
 STUCK_READERS = 28  # threads that overran their time and can't be ended; beyond them mail is put off
