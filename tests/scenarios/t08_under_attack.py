@@ -18,9 +18,9 @@ from kit.secrets import load_or_make_secrets
 from mailer.tokens import Tokens
 from tests.scenarios.installation import installed, standing_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-MAILS = int(os.environ.get("BYLEAVE_ATTACK_MAILS") or (5000 if os.environ.get("CI") else 500))
+MAILS = int(os.environ.get("BYLEAVE_ATTACK_MAILS") or (2000 if os.environ.get("CI") else 500))
 PEERS = int(os.environ.get("BYLEAVE_ATTACK_PEERS") or 500)
 MOST_MEMORY_MB = 300
 
