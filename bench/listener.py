@@ -1,6 +1,6 @@
 """Measures the listener: mails accepted and decided a second, with the commit on disk, and how long the answer takes.
 
-    python -m bench.listener [--mails 5000] [--connections 20] [--hostile 500] [--json]
+    python -m bench.listener [--mails 5000] [--connections 20] [--hostile 500] [--readers 1] [--json]
 
 A fresh installation with one subscriber a mail is made in a temporary folder (SQLite), ``byleave run --only listener``
 runs as a process of its own, and the replies come from another. Keys of the JSON object: ``mails_per_s``,
@@ -41,7 +41,7 @@ STARTING = 60.0
 class Running:
     """An installation with its listener."""
 
-    def __init__(self, folder: Path, people: int) -> None:
+    def __init__(self, folder: Path, people: int, readers: int) -> None:
         self.folder = folder
         self.addresses = [f"reader{number:06}@inbox.test" for number in range(people)]
         self.environment = {
@@ -50,7 +50,8 @@ class Running:
             "BYLEAVE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/byleave.db",
             "BYLEAVE_INBOUND__SMTP__PORT": "0",
             "BYLEAVE_INBOUND__ORIGIN__CHECK": "false",
-            "BYLEAVE_INBOUND__ORIGIN__UNPROVEN_AN_HOUR": "1000000",
+            "BYLEAVE_INBOUND__ORIGIN__UNPROVEN_AN_HOUR": "1000",
+            "BYLEAVE_INBOUND__READER_PROCESSES": str(readers),
             "BYLEAVE_LOG__LEVEL": "error",
         }
         self.port = 0
@@ -143,7 +144,7 @@ def with_smtp_source(running: Running, mails: int, connections: int) -> dict[str
     before = running.counts()
     began = time.perf_counter()
     subprocess.run(
-        [source, "-m", str(mails), "-s", str(connections), "-l", "2000", "-S", "unsubscribe",
+        [source, "-d", "-m", str(mails), "-s", str(connections), "-l", "2000", "-S", "unsubscribe",
          "-f", running.addresses[0], "-t", "promotions@proengineer.example", f"127.0.0.1:{running.port}"],
         check=True,
     )  # fmt: skip
@@ -151,10 +152,10 @@ def with_smtp_source(running: Running, mails: int, connections: int) -> dict[str
     return {"mails": mails, "mails_per_s": round(mails / took, 1), "decided": running.counts()[0] - before[0]}
 
 
-def measure(mails: int, connections: int, attackers: int) -> dict[str, Any]:
+def measure(mails: int, connections: int, attackers: int, readers: int) -> dict[str, Any]:
     """Measure all rounds on one installation."""
-    found: dict[str, Any] = {"connections": connections}
-    with tempfile.TemporaryDirectory() as folder, Running(Path(folder), 2 * mails + 200) as running:
+    found: dict[str, Any] = {"connections": connections, "reader_processes": readers}
+    with tempfile.TemporaryDirectory() as folder, Running(Path(folder), 2 * mails + 200, readers) as running:
         honest(running.port, running.mails(2 * mails, 2 * mails + 200), connections=connections)  # to warm up
         before = running.counts()
         found["peace"] = figures(
@@ -174,11 +175,12 @@ def measure(mails: int, connections: int, attackers: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mails", type=int, default=2000)
-    parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--hostile", type=int, default=0, help="how many hostile connections, in a second round")
+    parser.add_argument("--readers", type=int, default=1, help="processes that read mails; 0 reads in threads")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = measure(given.mails, given.connections, given.hostile)
+    found = measure(given.mails, given.connections, given.hostile, given.readers)
     if given.json:
         print(json.dumps(found))
         return

@@ -28,15 +28,12 @@ from inbound.dispatch import House as InboundHouse
 from inbound.imap import Mailbox
 from inbound.intake import Intake
 from inbound.loops import OwnNames
-from inbound.mail import read_mail
-from inbound.model import Envelope, Reading
 from inbound.origin.look import Look
-from inbound.reading import read_letter
+from inbound.readers import ProcessReaders, Readers, ThreadReaders, warm_up
 from inbound.smtp import Listener, domains_of
-from inbound.world import World
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import OriginSettings
+from kit.config import InboundSettings, OriginSettings
 from kit.db import Session
 from kit.dns import SystemDns
 from kit.jobs import DeadWorker, Jobs
@@ -90,23 +87,12 @@ async def assemble(ground: Ground, stack: AsyncExitStack, only: Collection[str] 
     if "worker" in only:
         worker = await _worker(ground, press, engine, stack)
     if {"listener", "imap"} & set(only):
-        engine.services += _inbound(ground, press, engine, stack, only)
+        engine.services += await _inbound(ground, press, engine, stack, only)
     if "web" in only and ground.settings.web.enabled:
         engine.web = WebServer(ground, press)
         engine.services.append(Named("web", engine.web))
     engine.services += worker
-    await asyncio.to_thread(_warm_up)
     return engine
-
-
-def _read(raw: bytes, *, world: World, envelope: Envelope) -> Reading:
-    """Read a mail and let a fault of the reader through: the intake then keeps the mail and tries again later."""
-    return read_letter(read_mail(raw), raw, world=world, envelope=envelope)
-
-
-def _warm_up() -> None:
-    """Read a mail before the first one comes in: words and models of all languages are loaded by that."""
-    _read(b"Subject: hello\r\n\r\nplease take me off your list\r\n", world=World(), envelope=Envelope())
 
 
 # -- what goes out ----------------------------------------------------------------------------------------------------
@@ -184,12 +170,14 @@ async def _bury(courier: Courier, postman: Postman, dead: DeadWorker) -> None:
 # -- what comes in ----------------------------------------------------------------------------------------------------
 
 
-def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack, only: Collection[str]) -> list[Named]:
+async def _inbound(
+    ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack, only: Collection[str]
+) -> list[Named]:
     settings, inbound = ground.settings, ground.settings.inbound
     domains = domains_of(settings.mailer, inbound)
     intake = Intake(
-        ground.database, read=_read, worlds=_worlds(ground, press), house=_house(ground, press), settings=inbound,
-        look=_look(inbound.origin), clock=ground.clock,
+        ground.database, readers=await _readers(inbound), worlds=_worlds(ground, press), house=_house(ground, press),
+        settings=inbound, look=_look(inbound.origin), clock=ground.clock,
         wake_postman=engine.postman.wake if engine.postman else lambda: None,
     )  # fmt: skip
     stack.callback(intake.close)
@@ -207,6 +195,16 @@ def _inbound(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack
         found.append(Named("imap", Mailbox(inbound.imap, inbound, database=ground.database, take=intake.take)))
     found.append(Named("deferred mail", intake))
     return found
+
+
+async def _readers(inbound: InboundSettings) -> Readers:
+    """Return what reads mails, ready for the first one."""
+    if not inbound.reader_processes:
+        await asyncio.to_thread(warm_up)
+        return ThreadReaders()
+    readers = ProcessReaders(inbound.reader_processes)
+    await asyncio.to_thread(readers.start)
+    return readers
 
 
 def _worlds(ground: Ground, press: Press) -> Worlds:

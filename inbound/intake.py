@@ -17,6 +17,7 @@ from inbound.content import content_key
 from inbound.desk import Desk
 from inbound.dispatch import Decided, House, Paper
 from inbound.model import Channel, Envelope, InboundMail, Origin, Reading, Verdict
+from inbound.readers import Readers
 from inbound.traces import find_trace
 from inbound.world import World
 from kit.clock import Clock, utc_now
@@ -24,10 +25,8 @@ from kit.config import InboundSettings
 from kit.db import Database
 from kit.log import logger
 
-READERS = 2  # mails read at one time: threads that only calculate slow each other down, and one may be slow
 LARGE = 131_072  # octets: a larger mail is read in a lane of its own, one after the other, so that it holds up no other
 LOOKERS = 16  # mails whose origin is looked up at one time: that is waiting for the DNS
-STUCK_READERS = 28  # threads that overran their time and can't be ended; beyond them mail is put off
 QUEUE_SECONDS = 60.0  # how long a mail waits for a reader before its server is asked to come again
 COMMIT_SECONDS = 90.0  # how long the database may take
 ATTEMPTS = 3  # to decide a deferred mail; then a person must look at it
@@ -57,14 +56,6 @@ KEPT = Taken(250, "2.0.0", "taken; it is decided in a moment")
 LATER = Taken(451, "4.3.0", "local trouble, please try again")
 
 
-class Read(Protocol):
-    """Reads one mail: pure, bounded and never raising (``inbound.reading.read``)."""
-
-    def __call__(self, raw: bytes, *, world: World, envelope: Envelope) -> Reading:
-        """Return what the mail is and what it asks for."""
-        ...  # the body is the reader's
-
-
 class LookAt(Protocol):
     """Finds out where a mail comes from: bounded, never raising, in a thread (``inbound.origin.look.Look``)."""
 
@@ -88,7 +79,7 @@ class Intake:
         self,
         database: Database,
         *,
-        read: Read,
+        readers: Readers,
         worlds: WorldSource,
         house: House,
         settings: InboundSettings,
@@ -101,18 +92,16 @@ class Intake:
         Without ``look`` no mail's origin is known, and only a token tells its sender.
         """
         self._database = database
-        self._read = read
         self._worlds = worlds
         self._house = house
         self._settings = settings
         self._wake_postman = wake_postman
         self._clock = clock
-        self._readers, self._large = asyncio.Semaphore(READERS), asyncio.Semaphore(1)
-        self._threads = ThreadPoolExecutor(READERS + 1 + STUCK_READERS, thread_name_prefix="reader")
+        self._readers = readers
+        self._small, self._large = asyncio.Semaphore(readers.at_once), asyncio.Semaphore(1)
         self._look = look
         self._lookers = asyncio.Semaphore(LOOKERS)
         self._look_threads = ThreadPoolExecutor(LOOKERS, thread_name_prefix="looker")
-        self._stuck = 0
         self._desk = Desk(self._commit, seconds=COMMIT_SECONDS)
         self._open: set[asyncio.Task[Taken]] = set()
 
@@ -133,9 +122,9 @@ class Intake:
             await asyncio.wait(set(self._open))
 
     def close(self) -> None:
-        """Let go of the reading threads."""
-        for threads in (self._threads, self._look_threads):
-            threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of readers and lookers."""
+        self._readers.close()
+        self._look_threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(self) -> None:
         """Take up deferred mail from time to time. Ends by cancellation only."""
@@ -185,22 +174,20 @@ class Intake:
         return ACCEPTED
 
     async def _reading(self, raw: bytes, envelope: Envelope) -> Reading:
-        """Read the mail in a thread, within the time that one mail may take."""
-        lane = self._large if len(raw) > LARGE else self._readers
+        """Read the mail beside the event loop, within the time that one mail may take."""
+        lane = self._large if len(raw) > LARGE else self._small
         async with asyncio.timeout(QUEUE_SECONDS):
             await lane.acquire()
         try:
-            if self._stuck >= STUCK_READERS:
-                raise TimeoutError  # every thread hangs; the database isn't touched either, so the sender comes again
+            if self._readers.are_stuck:
+                raise TimeoutError  # every place hangs; the database isn't touched either, so the sender comes again
             world = await self._worlds.world()
-            work = self._threads.submit(self._read, raw, world=world, envelope=envelope)
-            future = asyncio.wrap_future(work)
-            done, _ = await asyncio.wait({future}, timeout=self._settings.decide_seconds)
+            reading = asyncio.ensure_future(self._readers.read(raw, world=world, envelope=envelope))
+            done, _ = await asyncio.wait({reading}, timeout=self._settings.decide_seconds)
             if not done:
-                self._stuck += 1
-                future.add_done_callback(self._unstuck)
+                self._readers.give_up(reading)
                 raise ReadingTooLong
-            return future.result()
+            return reading.result()
         finally:
             lane.release()
 
@@ -221,11 +208,6 @@ class Intake:
             return await asyncio.wrap_future(looking)
         finally:
             self._lookers.release()
-
-    def _unstuck(self, future: "asyncio.Future[Reading]") -> None:
-        self._stuck -= 1
-        if not future.cancelled():
-            future.exception()  # the mail is deferred already; nobody else wants to know
 
     async def _commit(self, papers: Sequence[Paper]) -> list[Decided | None]:
         """Decide mails in one transaction; None for those that were taken before."""

@@ -229,6 +229,8 @@ class InboundSettings(Section):
     """How long one connection may last in all."""
     decide_seconds: float = Field(default=5.0, gt=0)
     """A mail that takes longer to read is stored, answered 250 and decided by a job."""
+    reader_processes: int = Field(default=0, ge=0, le=16)
+    """How many processes read mails; 0 reads in threads. A process takes a processor of its own, and some 100 MB."""
     origin: OriginSettings = OriginSettings()
     smtp: SmtpSettings = SmtpSettings()
     lmtp: LmtpSettings = LmtpSettings()
@@ -342,8 +344,9 @@ def find_settings_file(given: Path | None = None, *, here: Path | None = None) -
         if not given.is_file():
             raise InvalidSettings(f"there is no settings file {given}; leave --config away to use the shipped one")
         return given
-    candidates = ((here or Path.cwd()) / "config.toml", CHECKOUT / "config.toml")
-    return next((file for file in candidates if file.is_file()), None)
+    return next(
+        (file for file in ((here or Path.cwd()) / "config.toml", CHECKOUT / "config.toml") if file.is_file()), None
+    )
 
 
 def load_settings(given: Path | None = None) -> Settings:
@@ -378,10 +381,9 @@ def _explain(cause: ValidationError, file: Path | None) -> str:
     lines = [f"the settings can't be used ({file or 'environment'}):"]
     for error in cause.errors():
         path = [str(step) for step in error["loc"]]
-        line = f"  {'.'.join(path)}: {error['msg']}"
-        if error["type"] == "extra_forbidden":
-            line = f"  {'.'.join(path)}: no such key{_nearest(path[-1], _known_keys(path[:-1]))}"
-        lines.append(line)
+        unknown = error["type"] == "extra_forbidden"
+        why = f"no such key{_nearest(path[-1], _known_keys(path[:-1]))}" if unknown else error["msg"]
+        lines.append(f"  {'.'.join(path)}: {why}")
     return "\n".join(lines)
 
 

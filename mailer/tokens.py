@@ -107,6 +107,7 @@ class Tokens:
                 raise InvalidSettings("the id of a token key has to be between 0 and 255")
             if len(secret) < SECRET_OCTETS:
                 raise InvalidSettings(f"a token secret has to have {SECRET_OCTETS} octets or more")
+        self._secrets = dict(secrets)
         self._keys = {
             key_id: _Keys(
                 _Mac(_Mac(secret).digest(b"byleave token 1 proof")),
@@ -115,6 +116,10 @@ class Tokens:
             for key_id, secret in secrets.items()
         }
         self._current = current
+
+    def __reduce__(self) -> tuple[type["Tokens"], tuple[dict[int, bytes], int]]:
+        """Travel to a process of ours as the secrets."""
+        return Tokens, (self._secrets, self._current)
 
     def make(self, purpose: Purpose, subscriber_id: int, mailing_id: int, extra: int = 0) -> str:
         """Return the token: 50 characters of a-z and 2-7. Equal input gives an equal token.

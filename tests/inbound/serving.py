@@ -9,6 +9,7 @@ import os
 import sys
 
 from inbound.intake import Intake
+from inbound.readers import ThreadReaders
 from inbound.smtp import Listener
 from inbound.worlds import Worlds
 from kit.config import InboundSettings, SmtpSettings
@@ -22,7 +23,7 @@ async def serve(file: str) -> None:
     database = Database(f"sqlite+aiosqlite:///{file}")
     settings = InboundSettings()
     worlds = Worlds(database, company="Shop", addresses=())
-    intake = Intake(database, read=simple_read, worlds=worlds, house=HOUSE, settings=settings)
+    intake = Intake(database, readers=ThreadReaders(simple_read), worlds=worlds, house=HOUSE, settings=settings)
     listener = Listener(SmtpSettings(port=0), settings, domains=DOMAINS, take=intake.take, hostname="mx.shop.example")
     running = asyncio.create_task(listener.run())
     await listener.ready.wait()

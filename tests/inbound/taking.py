@@ -13,10 +13,11 @@ from consent.model import Door, Proof, SubscriberId
 from consent.subscribers import Profile, add
 from consent.tables import ConsentEventRow, TopicRow
 from inbound.dispatch import House
-from inbound.intake import Intake, Read
+from inbound.intake import Intake
 from inbound.loops import OwnNames
 from inbound.mail import read_mail
 from inbound.model import Bounce, Complaint, Envelope, Intent, Reading, Scope, Verdict, VisibleText
+from inbound.readers import Read, ThreadReaders
 from inbound.smtp import Listener
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.world import World
@@ -150,7 +151,7 @@ async def town_on(database: Database, *, decide_seconds: float = 5.0, read: Read
         await session.flush()
         number = mailing.id
     intake = Intake(
-        database, read=read, worlds=Worlds(database, company="Shop", addresses=()), house=HOUSE,
+        database, readers=ThreadReaders(read), worlds=Worlds(database, company="Shop", addresses=()), house=HOUSE,
         settings=InboundSettings(decide_seconds=decide_seconds), clock=lambda: NOW,
     )  # fmt: skip
     try:

@@ -17,6 +17,7 @@ from inbound.desk import MOST_TOGETHER, Desk
 from inbound.dispatch import Decided, Paper
 from inbound.mail import read_mail
 from inbound.model import Envelope, Reading, Verdict
+from inbound.readers import ThreadReaders
 from inbound.world import TopicInfo, World
 from kit.addresses import EmailAddress
 from kit.db import Database
@@ -155,7 +156,7 @@ async def test_a_poisonous_mail_is_kept_and_its_neighbours_are_decided(town: Tow
         reading = simple_read(raw, world=world, envelope=envelope)
         return replace(reading, reasons=(None,)) if b"poison" in raw else reading  # type: ignore[arg-type]  # that's it
 
-    town.intake._read = read
+    town.intake._readers = ThreadReaders(read)
     mails = [
         (a_mail(sender=who, text="poison" if place == 7 else "unsubscribe", message_id=f"{place}@x"), an_envelope(who))
         for place, who in enumerate(people)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from consent.subscribers import Profile, add
 from consent.tables import SubscriberRow
 from inbound.model import Envelope, Reading
+from inbound.readers import ThreadReaders
 from inbound.world import World
 from kit.addresses import parse_address
 from kit.db import Database
@@ -350,7 +351,7 @@ async def test_a_mail_over_its_time_is_kept_and_decided_later(database: Database
         return simple_read(raw, world=world, envelope=envelope)
 
     async with town_on(database, decide_seconds=0.1) as town:
-        town.intake._read = read
+        town.intake._readers = ThreadReaders(read)
         address = town.reply_address(town.anna)
         taken = await town.intake.take(a_mail(text="unsubscribe deals"), an_envelope(BOB, address), NOW)
         assert (taken.code, [mail.state for mail in await town.mails()]) == (250, ["deferred"])

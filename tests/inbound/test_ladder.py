@@ -9,6 +9,7 @@ import pytest
 from inbound.authenticity import Rung
 from inbound.intake import Intake
 from inbound.model import Channel, Envelope, InboundMail, Origin, Standing
+from inbound.readers import ThreadReaders
 from inbound.worlds import Worlds
 from kit.config import InboundSettings
 from kit.db import Database
@@ -67,7 +68,8 @@ async def town(database: Database) -> AsyncIterator[Town]:
 def watched(town: Town, witness: Witness) -> Intake:
     """Return an intake that asks the witness."""
     return Intake(
-        town.database, read=simple_read, worlds=Worlds(town.database, company="Shop", addresses=()), house=HOUSE,
+        town.database, readers=ThreadReaders(simple_read), house=HOUSE,
+        worlds=Worlds(town.database, company="Shop", addresses=()),
         settings=InboundSettings(), look=witness, clock=lambda: NOW,
     )  # fmt: skip
 
@@ -115,7 +117,8 @@ async def test_a_flood_of_unproven_mail_ends_at_people(town: Town) -> None:
     """Beyond the hour's number nobody is taken off and nobody is written to; the mail is read by staff."""
     house = replace(HOUSE, unproven_an_hour=1)
     intake = Intake(
-        town.database, read=simple_read, worlds=Worlds(town.database, company="Shop", addresses=()), house=house,
+        town.database, readers=ThreadReaders(simple_read), house=house,
+        worlds=Worlds(town.database, company="Shop", addresses=()),
         settings=InboundSettings(), look=Witness(Standing.UNPROVEN), clock=lambda: NOW,
     )  # fmt: skip
     for sender in (ANNA, BOB):

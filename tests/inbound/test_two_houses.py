@@ -17,6 +17,7 @@ from inbound.intake import Intake
 from inbound.loops import OwnNames
 from inbound.mail import read_mail
 from inbound.model import Channel, Envelope, Reading
+from inbound.readers import ThreadReaders
 from inbound.reading import read_letter
 from inbound.world import World
 from inbound.worlds import Worlds
@@ -92,7 +93,7 @@ async def a_house(
         await session.flush()
         mailing_id = mailing.id
     intake = Intake(
-        database, read=read_really, worlds=Worlds(database, company=name, addresses=()), house=house,
+        database, readers=ThreadReaders(read_really), worlds=Worlds(database, company=name, addresses=()), house=house,
         settings=InboundSettings(), clock=clock,
     )  # fmt: skip
     sender = dataclasses.replace(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from inbound.readers import ThreadReaders
 from inbound.reading import read
 from kit.db import Database
 from mailer.tokens import Purpose
@@ -17,7 +18,7 @@ QUOTED = "\r\n\r\nOn Fri, 20 Nov 2026 at 12:00, Shop <promotions@shop.example> w
 @pytest.fixture
 async def town(database: Database) -> AsyncIterator[Town]:
     async with town_on(database) as made:
-        made.intake._read = read
+        made.intake._readers = ThreadReaders(read)
         yield made
 
 

@@ -21,6 +21,7 @@ from consent.subscribers import Profile, add
 from consent.tables import ConsentEventRow, SuppressionRow
 from inbound.intake import Intake
 from inbound.model import Channel, Envelope, InboundMail, Origin, Standing
+from inbound.readers import ThreadReaders
 from inbound.reading import read
 from inbound.worlds import Worlds
 from kit.addresses import EmailAddress, parse_address
@@ -188,8 +189,8 @@ async def post(database: Database) -> AsyncIterator[Post]:
             own_lines=(*footer_templates(), *lines), own_subjects=subjects, tokens=TOKENS,
         )  # fmt: skip
         intake = Intake(
-            database, read=read, worlds=worlds, house=replace(HOUSE, signed_by_us=signer().has_signed),
-            settings=InboundSettings(), look=witness, clock=clock,
+            database, readers=ThreadReaders(read), worlds=worlds, look=witness, clock=clock,
+            house=replace(HOUSE, signed_by_us=signer().has_signed), settings=InboundSettings(),
         )  # fmt: skip
         postman = Postman(
             database, relays, letters=letters, sender=sender, tokens=TOKENS, worker="w1", clock=clock
