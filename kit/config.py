@@ -9,44 +9,15 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from kit.addresses import domain_to_ascii, parse_address
-from kit.errors import InvalidAddress, InvalidSettings
+from kit.config_texts import AddressText, DomainText, ZoneText
+from kit.errors import InvalidSettings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-
-
-def _address(text: str) -> str:
-    try:
-        return str(parse_address(text))
-    except InvalidAddress as cause:
-        raise ValueError(cause.public) from cause
-
-
-def _domain(text: str) -> str:
-    try:
-        return domain_to_ascii(text)
-    except InvalidAddress as cause:
-        raise ValueError(cause.public) from cause
-
-
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError) as cause:
-        message = f"'{text}' is no time zone; write one like Europe/Berlin"
-        raise ValueError(message) from cause
-    return text
-
-
-AddressText = Annotated[str, AfterValidator(_address)]
-DomainText = Annotated[str, AfterValidator(_domain)]
-ZoneText = Annotated[str, AfterValidator(_zone)]
 
 
 class Section(BaseModel):
