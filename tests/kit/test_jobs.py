@@ -139,7 +139,7 @@ async def test_the_jobs_of_a_killed_worker_are_taken_over_at_once(database: Data
             await until(lambda: file.read_text().count("end") == 3)
             await until(lambda: bool(dead))
             async with asyncio.timeout(10):  # the last word of a job comes a moment before its end is written down
-                while await jobs.alive("k-"):
+                while await jobs.alive("k-"):  # noqa: ASYNC110 - there is nothing to be told by
                     await asyncio.sleep(0.01)
     finally:
         with contextlib.suppress(ProcessLookupError):
