@@ -252,8 +252,9 @@ class Connection(SMTP):
             raise
         except TLSSetupException:
             log.info("tls.failed")
-            if self.transport is not None:
-                self.transport.close()
+            if self._original_transport is not None:
+                self._original_transport.abort()
+            self.connection_lost(None)  # asyncio tells nobody of a connection whose handshake failed
         except Exception as error:  # noqa: BLE001 - a fault of ours is a temporary answer; a 500 would lose the mail
             log.warning("command.failed", why=type(error).__name__)
             await self.push("451 4.3.0 local trouble, please try again")

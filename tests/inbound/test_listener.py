@@ -201,6 +201,9 @@ async def test_a_new_certificate_is_taken_up_while_we_run(town: Town, tmp_path: 
         await asyncio.to_thread(_greet_under_tls, listener.port, second)
         with pytest.raises(ssl.SSLError):
             await asyncio.to_thread(_greet_under_tls, listener.port, first)
+        async with asyncio.timeout(5):  # a handshake that failed leaves no connection behind
+            while listener._open:  # noqa: ASYNC110 - there is nothing to be told by
+                await asyncio.sleep(0.01)
 
 
 def _greet_under_tls(port: int, authority: trustme.CA) -> None:
