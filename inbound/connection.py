@@ -252,8 +252,9 @@ class Connection(SMTP):
             raise
         except TLSSetupException:
             log.info("tls.failed")
-            if self._original_transport is not None:
-                self._original_transport.abort()
+            plain: Any = self._original_transport
+            if plain is not None:
+                plain.abort()
             self.connection_lost(None)  # asyncio tells nobody of a connection whose handshake failed
         except Exception as error:  # noqa: BLE001 - a fault of ours is a temporary answer; a 500 would lose the mail
             log.warning("command.failed", why=type(error).__name__)

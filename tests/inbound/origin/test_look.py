@@ -13,22 +13,25 @@ from tests.inbound.origin.test_arc import LIST, sealed
 from tests.inbound.origin.test_signed import MAIL, NOW, rsa, signature
 
 PROVEN, UNPROVEN, FORGED = Standing.PROVEN, Standing.UNPROVEN, Standing.FORGED
-REJECT = {("_dmarc.customer.example", "TXT"): ["v=DMARC1; p=reject"]}
-QUARANTINE = {("_dmarc.customer.example", "TXT"): ["v=DMARC1; p=quarantine"]}
-WATCHED = {("_dmarc.customer.example", "TXT"): ["v=DMARC1; p=none"]}
-KEY = {(f"k1._domainkey.{domain}", "TXT"): [rsa().record] for domain in ("customer.example", "evil.example", LIST)}
-NETWORK = {("customer.example", "TXT"): ["v=spf1 ip4:93.184.216.34 -all"]}
+Records = dict[tuple[str, str], list[object]]
+REJECT: Records = {("_dmarc.customer.example", "TXT"): ["v=DMARC1; p=reject"]}
+QUARANTINE: Records = {("_dmarc.customer.example", "TXT"): ["v=DMARC1; p=quarantine"]}
+WATCHED: Records = {("_dmarc.customer.example", "TXT"): ["v=DMARC1; p=none"]}
+KEY: Records = {
+    (f"k1._domainkey.{domain}", "TXT"): [rsa().record] for domain in ("customer.example", "evil.example", LIST)
+}
+NETWORK: Records = {("customer.example", "TXT"): ["v=spf1 ip4:93.184.216.34 -all"]}
 SIGNED = signature(MAIL) + MAIL
 BY_OTHERS = signature(MAIL, d="evil.example") + MAIL
 PEER = Envelope("jo@customer.example", (), peer="93.184.216.34", helo="mx.customer.example", channel=Channel.SMTP)
 
 
-def look(raw: bytes, records: dict[tuple[str, str], list[object]], envelope: Envelope = PEER, **how: object) -> Origin:
+def look(raw: bytes, records: Records, envelope: Envelope = PEER, **how: object) -> Origin:
     seen = Look(Zone(records), 5.0, **how)  # type: ignore[arg-type]  # by name
     return seen(raw, read_mail(raw), envelope, datetime.fromtimestamp(NOW, UTC))
 
 
-CASES: list[tuple[str, bytes, dict[tuple[str, str], list[object]], Standing]] = [
+CASES: list[tuple[str, bytes, Records, Standing]] = [
     ("signed by its own domain", SIGNED, {**REJECT, **KEY}, PROVEN),
     ("signed, and no policy anywhere", SIGNED, {**KEY}, PROVEN),
     ("signed by somebody else", BY_OTHERS, {**REJECT, **KEY}, FORGED),
@@ -44,7 +47,7 @@ CASES: list[tuple[str, bytes, dict[tuple[str, str], list[object]], Standing]] = 
 
 
 @pytest.mark.parametrize(("raw", "records", "standing"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_where_a_mail_comes_from(raw: bytes, records: dict[tuple[str, str], list[object]], standing: Standing) -> None:
+def test_where_a_mail_comes_from(raw: bytes, records: Records, standing: Standing) -> None:
     """RFC 9989 4.4: a signature or a network of the author's own; reasons without an address."""
     found = look(raw, records)
 
