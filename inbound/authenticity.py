@@ -30,9 +30,9 @@ class Rung(enum.StrEnum):
         return self in {Rung.OWNER_WITH_TOKEN, Rung.PROVEN_ADDRESS, Rung.SAME_ADDRESS, Rung.ALIAS}
 
     @property
-    def is_shown(self) -> bool:
-        """Whether somebody vouches for it: our own signature, or the sender's domain."""
-        return self in {Rung.OWNER_WITH_TOKEN, Rung.PROVEN_ADDRESS}
+    def is_unproven(self) -> bool:
+        """Whether it claims the mailed address, and nothing vouches for that."""
+        return self in {Rung.SAME_ADDRESS, Rung.ALIAS, Rung.FORGED_ADDRESS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class Connection(SMTP):
         if self._end is None:
             self._end = self.loop.call_later(self.floor.terms.session_seconds, self._expire)
         peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if isinstance(peer, tuple) and peer else "local"
+        if not self.peer:  # under TLS a proxy's word about the peer still holds
+            self.peer = str(peer[0]) if isinstance(peer, tuple) and peer else "local"
         if self.floor.keeps_out(self.peer) and isinstance(transport, asyncio.WriteTransport):
             transport.write(b"421 4.7.0 come again in a minute\r\n")
             transport.close()
@@ -164,7 +165,7 @@ class Connection(SMTP):
             self.say_goodbye("4.3.2 too busy or stopping, please come again")
             return
         if not await self._is_welcome():
-            self.say_goodbye("4.7.0 this server talks to its own mail servers only")
+            self.say_goodbye("4.7.0 no mail is taken from there")
             return
         try:
             await self.push(f"220 {self.hostname} ESMTP {self.__ident__}")
@@ -188,7 +189,7 @@ class Connection(SMTP):
                 return False
             if told.src_addr:  # a health check of the proxy itself names nobody
                 self.peer = str(told.src_addr)
-        return not terms.peers or is_within(self.peer, terms.peers)
+        return not self.floor.keeps_out(self.peer) and (not terms.peers or is_within(self.peer, terms.peers))
 
     async def push(self, status: Any) -> None:
         """Send a reply; refusals for good tire us. ``status`` may have several lines."""

@@ -23,8 +23,8 @@ from consent.subscribers import among
 from inbound import soft_bounces
 from inbound import triage as acts
 from inbound.answers import Answer, read_answer
-from inbound.authenticity import Rung, judge
 from inbound.authenticity import Verdict as Trust
+from inbound.authenticity import judge
 from inbound.charsets import clean_line
 from inbound.hand import Hand, House, Outgoing, answered_by
 from inbound.loops import why_loop, why_no_answer
@@ -46,8 +46,6 @@ MOST_WORDS = 20  # of what is shown to staff as counted and ignored
 WORD_CHARACTERS = 80
 REASON_CHARACTERS = 300
 ANSWERED_WITHIN = timedelta(days=30)  # an answer to a question of ours that comes later is read like any mail
-_WISHES = frozenset({Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE, Verdict.UNCLEAR})
-_UNPROVEN = frozenset({Rung.SAME_ADDRESS, Rung.ALIAS, Rung.FORGED_ADDRESS})
 _UNPROVEN_PROOFS = (Proof.EXACT_ADDRESS.value, Proof.ALIAS.value, Proof.NONE.value)
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
@@ -169,14 +167,14 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
         asked = await _asked(session, reading, trace, house.tokens, paper.at)
         trust = _trust(paper, trace, owner, sender)
         no_answer = why_no_answer(reading.mail, paper.envelope, house.own)
-        if trust.rung in _UNPROVEN and reading.verdict in _WISHES:
+        if trust.rung.is_unproven and reading.verdict.is_wish:
             no_answer = no_answer or ("" if room > 0 else "there were too many such mails in the last hour")
             room -= 1
         situation = Situation(
             owner=owner.id if owner else None,
             sender=sender.id if sender else None,
             to_token_address=bool(trace and trace.is_address),
-            is_report_ours=trace is not None and is_report_ours(reading, trace, paper.raw, house.signed_by_us),
+            is_report_ours=trace is not None and _is_report_ours(paper, trace, house),
             topic=mailings[mailing_id] if mailing_id else "",
             all_topics=await _topics(session, reading),
             asked=asked.kind.value if asked else "",
@@ -201,14 +199,18 @@ async def _room_for_unproven(
     moments = [
         paper.at
         for number, paper in mails.items()
-        if traces[number] is None and paper.reading.verdict in _WISHES and paper.reading.mail.sender
+        if traces[number] is None and paper.reading.verdict.is_wish and paper.reading.mail.sender
     ]
     if not moments:
         return house.unproven_an_hour
+    wishes = [verdict for verdict in Verdict if verdict.is_wish]
     lately = (
         sa.select(DecisionRow.id)
         .where(DecisionRow.at > min(moments) - timedelta(hours=1), DecisionRow.proof.in_(_UNPROVEN_PROOFS))
-        .where(DecisionRow.subscriber_id.is_not(None), DecisionRow.verdict.in_(_WISHES))
+        .where(
+            DecisionRow.subscriber_id.is_not(None),
+            DecisionRow.verdict.in_(wishes),
+        )
         .limit(house.unproven_an_hour)
     )
     count = await session.scalar(sa.select(sa.func.count()).select_from(lately.subquery()))
@@ -340,6 +342,10 @@ def _answers_question(reading: Reading, tokens: Tokens) -> bool:
         return False
     token = tokens.parse_message_id(reading.mail.in_reply_to[0])
     return token is not None and kind_of(token.extra) in {Kind.QUESTION, Kind.ASK_OWNER}
+
+
+def _is_report_ours(paper: Paper, trace: Trace, house: House) -> bool:
+    return is_report_ours(paper.reading, trace, paper.raw, tokens=house.tokens, signed_by_us=house.signed_by_us)
 
 
 def _trust(paper: Paper, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None) -> Trust:

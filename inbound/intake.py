@@ -16,7 +16,7 @@ from inbound import deferred, dispatch
 from inbound.content import content_key
 from inbound.desk import Desk
 from inbound.dispatch import Decided, House, Paper
-from inbound.model import Channel, Envelope, InboundMail, Origin, Reading, Verdict
+from inbound.model import Channel, Envelope, InboundMail, Origin, Reading
 from inbound.readers import Readers
 from inbound.traces import find_trace
 from inbound.world import World
@@ -196,8 +196,7 @@ class Intake:
 
         Mail with a token never waits for the DNS. Where too many wait already, the mail is kept and decided later.
         """
-        wishes = {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE, Verdict.UNCLEAR}
-        if self._look is None or reading.verdict not in wishes or reading.mail.sender is None:
+        if self._look is None or not reading.verdict.is_wish or reading.mail.sender is None:
             return None
         if find_trace(reading, envelope, self._house.tokens) is not None:
             return None

@@ -25,6 +25,11 @@ class Verdict(enum.StrEnum):
     COMPLAINT = "complaint"  # a provider passes on "this is spam"
     UNCLEAR = "unclear"  # a person may have asked to leave; we ask, and staff see it
 
+    @property
+    def is_wish(self) -> bool:
+        """Whether a person asks, or may ask, to leave or to join: then it matters who wrote."""
+        return self in {Verdict.UNSUBSCRIBE, Verdict.SUBSCRIBE, Verdict.UNCLEAR}
+
 
 class Channel(enum.StrEnum):
     """Through which door a mail came in."""

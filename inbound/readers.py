@@ -7,7 +7,7 @@ a process that is made anew; a thread can't be ended and is only given up.
 import asyncio
 import itertools
 import pickle
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Protocol
 
@@ -122,9 +122,14 @@ class ProcessReaders:
         if world is not self._world:
             self._world, self._number, self._packed = world, next(self._numbers), pickle.dumps(world)
         number, packed, pool = self._number, self._packed, self._pool
-        reading = await asyncio.wrap_future(pool.submit(_read_there, raw, number, b"", envelope))
-        if reading is None:
-            reading = await asyncio.wrap_future(pool.submit(_read_there, raw, number, packed, envelope))
+        try:
+            reading = await asyncio.wrap_future(pool.submit(_read_there, raw, number, b"", envelope))
+            if reading is None:
+                reading = await asyncio.wrap_future(pool.submit(_read_there, raw, number, packed, envelope))
+        except BrokenExecutor:  # a process died, by the kernel's hand or by this mail: the next one finds new ones
+            if self._pool is pool:
+                self._pool = self._made()
+            raise
         if reading is None:
             raise RuntimeError("a reader does not know the world that it was just given")
         return reading

@@ -23,7 +23,7 @@ MOST_QUESTIONS = 60  # to the DNS, for one mail: SPF alone may need some twenty
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How to look, and whom to believe; made once in ``byleave.wiring``."""
+    """How to look, and whom to believe; made once in ``byleave.engine``."""
 
     dns: Dns
     seconds: float  # for all questions to the DNS about one mail

@@ -181,6 +181,33 @@ async def test_a_proxy_names_the_real_peer(town: Town, header: bytes, seen: byte
         assert seen in (handed_on.raw or b"")
 
 
+async def test_a_proxy_s_word_holds_under_tls_too(town: Town, tmp_path: Path) -> None:
+    """STARTTLS begins the session afresh (RFC 3207), but the peer is still who the proxy said it is."""
+    authority = trustme.CA()
+    file = tmp_path / "both.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(file)
+    settings = SmtpSettings(port=0, tls_certificate=str(file), proxies=("127.0.0.1/32",))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with town.listening(settings) as listener:
+
+        def talk() -> bytes:
+            with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as plain:
+                plain.sendall(b"PROXY TCP4 198.51.100.7 127.0.0.1 8080 25\r\n")
+                plain.recv(1000)
+                plain.sendall(b"EHLO peer.example\r\n")
+                plain.recv(1000)
+                plain.sendall(b"STARTTLS\r\n")
+                plain.recv(1000)
+                with context.wrap_socket(plain, server_hostname="localhost") as wrapped:
+                    wrapped.sendall(BEGIN + a_mail(text="Hello") + b".\r\nQUIT\r\n")
+                    return b"".join(iter(lambda: wrapped.recv(1000), b""))
+
+        assert b"250 2.0.0" in await asyncio.to_thread(talk)
+    (handed_on,) = await town.outbox()
+    assert b"[198.51.100.7]" in (handed_on.raw or b"")
+
+
 async def test_without_a_proxy_its_header_is_no_command(peer: Peer) -> None:
     """Whoever claims another address without being our proxy is told 500."""
     assert (await peer.say("PROXY TCP4 198.51.100.7 127.0.0.1 8080 25")).startswith("500")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 
 import pytest
 
@@ -77,6 +78,23 @@ async def test_what_hangs_is_ended_and_reading_goes_on() -> None:
         process.join(5)
         assert not process.is_alive()
         assert hanging.done()
+    finally:
+        made.close()
+
+
+async def test_a_process_that_dies_is_replaced() -> None:
+    """Killed by the kernel, say: the mail under way is put off, the next one is read."""
+    made = ProcessReaders(1)
+    try:
+        made.start()
+        (process,) = list(made._pool._processes.values())
+        process.kill()
+        process.join(5)
+        with pytest.raises(BrokenExecutor):
+            await made.read(a_mail(text="unsubscribe"), world=a_world(), envelope=ENVELOPE)
+
+        reading = await made.read(a_mail(text="unsubscribe"), world=a_world(), envelope=ENVELOPE)
+        assert reading.verdict is Verdict.UNSUBSCRIBE
     finally:
         made.close()
 

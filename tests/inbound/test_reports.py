@@ -108,7 +108,16 @@ async def test_not_spam_changes_nothing(town: Town) -> None:
 
 
 SIGNER = Signer(dkim_keys())
-SIGNED = SIGNER.sign(b"From: Shop <promotions@shop.example>\r\nTo: anna@x.example\r\nSubject: May\r\n\r\nBuy!\r\n", NOW)
+
+
+def signed_letter(person: int) -> bytes:
+    """Return a letter of ours to a person, signed."""
+    head = "From: Shop <promotions@shop.example>\r\nTo: anna@x.example\r\nSubject: May\r\nMessage-ID: "
+    named = f"<{TOKENS.message_id('shop.example', person, 1).strip('<>')}>"
+    return SIGNER.sign(f"{head}{named}\r\n\r\nBuy!\r\n".encode(), NOW)
+
+
+SIGNED = signed_letter(1)
 
 
 def a_report_with(returned: bytes, purpose: Purpose = Purpose.MESSAGE) -> tuple[Reading, Trace, bytes]:
@@ -130,6 +139,7 @@ def a_report_with(returned: bytes, purpose: Purpose = Purpose.MESSAGE) -> tuple[
         (SIGNED.replace(b"\r\n", b"\n"), Purpose.MESSAGE, True),
         (SIGNED.replace(b"Buy!", b"Sell"), Purpose.MESSAGE, True),  # the body is not what is proved
         (SIGNED.replace(b"anna@", b"bob@"), Purpose.MESSAGE, False),
+        (signed_letter(2), Purpose.MESSAGE, False),  # their own letter, beside the token of somebody else's
         (SIGNED.replace(b"d=shop.example", b"d=evil.example"), Purpose.MESSAGE, False),
         (SIGNED.replace(b"Subject: May", b"Subject: May\r\nTo: bob@x.example"), Purpose.MESSAGE, False),
         (b"From: promotions@shop.example\r\nTo: anna@x.example\r\n\r\nBuy!\r\n", Purpose.MESSAGE, False),
@@ -144,7 +154,7 @@ def test_what_proves_that_a_report_is_about_a_letter_of_ours(returned: bytes, pu
     """The token of the return path or feedback field, or our signature on the header that came back."""
     reading, trace, raw = a_report_with(returned, purpose)
 
-    assert is_report_ours(reading, trace, raw, SIGNER.has_signed) is holds
+    assert is_report_ours(reading, trace, raw, tokens=TOKENS, signed_by_us=SIGNER.has_signed) is holds
 
 
 def test_the_signature_of_the_report_itself_is_not_ours() -> None:
