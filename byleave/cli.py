@@ -19,6 +19,7 @@ from kit.log import configure_logging
 MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
+    "retention": "retaining",
 }  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def build(command: str | None = None) -> typer.Typer:
     return app
 
 
-_GROUPS = {"subscribers", "campaign", "keys"}
+_GROUPS = {"subscribers", "campaign", "keys", "retention"}
 
 
 def root(

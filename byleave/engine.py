@@ -16,6 +16,7 @@ import uvicorn
 
 from byleave.letters import TEMPLATES, Press, ask_to_confirm, recipient_of, relays_of
 from byleave.readiness import ready_to_launch
+from byleave.retaining import retention_of
 from byleave.supervisor import Named
 from byleave.wiring import Ground
 from campaigns import store
@@ -129,6 +130,7 @@ async def _worker(ground: Ground, press: Press, engine: Engine, stack: AsyncExit
     finish = partial(jobs.stop, settings.mailer.drain_seconds)
     return [
         Named("runner", runner), Named("jobs", jobs, finish), Named("postman", postman), Named("courier", courier),
+        Named("retention", retention_of(ground, jobs)),
     ]  # fmt: skip
 
 

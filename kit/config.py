@@ -11,19 +11,15 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from kit.config_records import RecordsSettings, RetentionSettings
+from kit.config_section import Section
 from kit.config_texts import AddressText, DomainText, ZoneText
 from kit.errors import InvalidSettings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-
-
-class Section(BaseModel):
-    """A section of the settings: frozen, and without unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Company(Section):
@@ -280,6 +276,8 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
+    records: RecordsSettings = RecordsSettings()
+    retention: RetentionSettings = RetentionSettings()
     root: Path = CHECKOUT
     """The folder that relative paths start from: where the settings file lies."""
 

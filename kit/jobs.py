@@ -118,6 +118,29 @@ class Jobs:
         )
         return len(found)
 
+    async def count_finished(self, before: datetime) -> int:
+        """Return how many jobs ended before a moment (counted up to ten thousand)."""
+        return len(await self._finished(before, 10_000))
+
+    async def forget_finished(self, before: datetime, most: int) -> int:
+        """Delete up to so many jobs that ended before a moment, and return how many: the engine never does."""
+        ended = await self._finished(before, most)
+        if ended:
+            await self._in_thread(lambda: self._client().delete_workflows(ended))
+        return len(ended)
+
+    async def _finished(self, before: datetime, most: int) -> list[str]:
+        found = await self._in_thread(
+            lambda: self._client().list_workflows(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before.isoformat(),
+                limit=most,
+                load_input=False,
+                load_output=False,
+            )
+        )
+        return [job.workflow_id for job in found]
+
     # -- for the worker -----------------------------------------------------------------------------------------------
 
     def register(self, name: str, function: JobFunction) -> None:

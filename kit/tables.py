@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kit.db import Base, UtcDateTime
+from kit.db import Base, BigKey, UtcDateTime
 
 
 class WorkerBeatRow(Base):
@@ -23,3 +23,18 @@ class WorkerBeatRow(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: by the database's clock, not the host's
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RetentionNoteRow(Base):
+    """What the rules of retention did: how many were warned of or deleted, never what they were."""
+
+    __tablename__ = "retention_note"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    rule: Mapped[str] = mapped_column(sa.String(40), index=True)
+    #: "warned" or "cleared"
+    act: Mapped[str] = mapped_column(sa.String(8))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: what is older than this was meant
+    up_to: Mapped[datetime] = mapped_column(UtcDateTime)
+    count: Mapped[int] = mapped_column(sa.Integer)

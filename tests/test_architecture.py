@@ -40,11 +40,12 @@ FENCES = {
 
 #: store modules: beside kit/db.py and */tables.py the only ones that speak SQL
 STORES = {
-    "kit/db.py", "kit/jobs.py",
+    "kit/db.py", "kit/jobs.py", "kit/clearing.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py",
     "campaigns/store.py", "campaigns/audience.py", "campaigns/reports.py", "campaigns/runner.py",
+    "inbound/retention.py", "mailer/retention.py",
     "inbound/decisions.py", "inbound/deferred.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
     "byleave/schema.py",
 }  # fmt: skip
@@ -60,7 +61,7 @@ PURE = {
     "inbound/automatic.py", "inbound/bounces.py", "inbound/complaints.py", "inbound/loops.py", "inbound/content.py",
     "inbound/paths.py", "inbound/traces.py", "inbound/answers.py", "inbound/authenticity.py", "inbound/triage.py",
     "inbound/reading.py", "inbound/explain.py", "inbound/returned.py", "inbound/origin/results.py",
-    "mailer/links.py",
+    "mailer/links.py", "kit/retention.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",

@@ -20,7 +20,8 @@ from consent.tables import TopicRow
 from inbound.model import Verdict
 from inbound.reading import read
 from inbound.world import World, world_from_toml
-from kit.config import EXAMPLE_TOPICS, Section, Settings
+from kit.config import EXAMPLE_TOPICS, Settings
+from kit.config_section import Section
 from kit.db import Database
 from tests.database import NOW
 
