@@ -1,10 +1,13 @@
 """Who has left since a worker looked: withdrawals heard at once in this process, and soon in the others.
 
 A worker asks :meth:`Hearing.heard` before each MAIL FROM. What this process commits is heard the moment it is on disk,
-before the door answers; what others commit is read from the end of the ledger by :meth:`Hearing.catch_up`.
+before the door answers. What others commit comes as a notice of the database (:func:`announce`, PostgreSQL only) and
+is read from the end of the ledger by :meth:`Hearing.catch_up`, whether a notice came or not.
 """
 
+import json
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -12,8 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.model import Act, Clearance, Event
 from consent.tables import ConsentEventRow
+from kit.db import is_sqlite
+from kit.notices import MOST_OCTETS
 
 MOST_REMEMBERED = 1_000_000  # bounds memory; beyond it the oldest are forgotten, long after their slices were claimed
+CHANNEL = "byleave_left"  # the notices that say who has left
 
 _ALL = "*"
 _listeners: "weakref.WeakSet[Hearing]" = weakref.WeakSet()
@@ -45,6 +51,19 @@ class Hearing:
         while len(self._left) > MOST_REMEMBERED:
             del self._left[next(iter(self._left))]
 
+    def read(self, notice: str) -> bool:
+        """Remember who left by a notice; False where it does not say, and then the ledger has to be looked at."""
+        try:
+            left = [
+                (int(seq), int(person), Act(act), tuple(map(str, topics)))
+                for seq, person, act, topics in json.loads(notice)
+            ]
+        except (ValueError, TypeError):
+            return False
+        for one in left:
+            self.note(*one)
+        return True
+
     async def start(self, session: AsyncSession) -> None:
         """Begin at the present end of the ledger."""
         self.seq = await session.scalar(sa.select(sa.func.max(ConsentEventRow.seq))) or 0
@@ -59,10 +78,29 @@ class Hearing:
         count = 0
         for seq, person, act, topics in rows:
             self.seq = seq
-            if Act(act).is_withdrawal or act == Act.PAUSE:
+            if is_leaving(Act(act)):
                 self.note(seq, person, Act(act), tuple(topics))
                 count += 1
         return count
+
+
+def is_leaving(act: Act) -> bool:
+    """Whether an act can end the leave to write to somebody, so that all who send have to hear of it."""
+    return act.is_withdrawal or act is Act.PAUSE
+
+
+async def announce(session: AsyncSession, events: Sequence[Event]) -> None:
+    """Send those who left as a notice to all processes, within the transaction and so together with it.
+
+    The notice names them, so that hearing needs no reading; too many for one notice are read from the ledger. SQLite
+    knows no notices. The commits of transactions that notify queue up in PostgreSQL; those that write to the ledger do
+    so anyway, for the end of the chain.
+    """
+    left = [[event.seq, event.subscriber, event.act.value, event.topics] for event in events if is_leaving(event.act)]
+    if not left or is_sqlite(session):
+        return
+    text = json.dumps(left, separators=(",", ":"))
+    await session.execute(sa.select(sa.func.pg_notify(CHANNEL, text if len(text) <= MOST_OCTETS else "")))
 
 
 def tell(event: Event) -> None:

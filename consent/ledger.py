@@ -63,6 +63,7 @@ class _Gathered:
     rows: list[dict[str, object]] = field(default_factory=list)
     wordings: dict[str, str] = field(default_factory=dict)
     standings: dict[SubscriberId, Standing] = field(default_factory=dict)
+    left: list[Event] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -321,7 +322,7 @@ async def _append(session: AsyncSession, event: Event) -> Done:
         book.gathered.standings[event.subscriber] = standing
     if placed.act in _ON_REACH:
         await write_reach(session, event.subscriber, standing)
-    if placed.act.is_withdrawal or placed.act is Act.PAUSE:
+    if hearing.is_leaving(placed.act):
         after_commit(session, lambda: hearing.tell(placed))
     return Done(standing, placed.seq)
 
@@ -334,13 +335,15 @@ def _place(book: _Book, gathered: _Gathered, event: Event) -> Event:
         gathered.wordings[wording] = event.wording
     book.seq, book.hash = placed.seq, event_hash(book.hash, placed, wording_sha256=wording)
     gathered.rows.append(_row(placed, wording, book.hash))
+    if hearing.is_leaving(placed.act):
+        gathered.left.append(placed)
     if event.subscriber in book.events:
         book.events[event.subscriber].append(placed)
     return placed
 
 
 async def _write(session: AsyncSession, book: _Book, gathered: _Gathered) -> None:
-    """Write events, the new end of the chain, and the standings."""
+    """Write events, the new end of the chain, and the standings; other processes get notice of who left."""
     if not gathered.rows:
         return
     for sha256, text in gathered.wordings.items():
@@ -353,6 +356,7 @@ async def _write(session: AsyncSession, book: _Book, gathered: _Gathered) -> Non
         .execution_options(synchronize_session=False)
     )
     await write_standings(session, gathered.standings)
+    await hearing.announce(session, gathered.left)
 
 
 def _row(event: Event, wording: str, chain: str) -> dict[str, object]:

@@ -85,6 +85,11 @@ class Database:
         # SQLite has one writer; queueing fairly in here is cheaper than its busy handler
         self._writer = asyncio.Lock() if self.is_sqlite else None
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the driver connects with, for a connection outside the pool."""
+        return dict(self.engine.dialect.create_connect_args(self.engine.url)[1])
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that writes; commit at the end, roll back on any error, then tell the after-commit hooks.

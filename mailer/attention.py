@@ -1,7 +1,9 @@
 """What a worker keeps hearing while it sends: who has left, and which mailings may still go out.
 
-The last look before a MAIL FROM must not wait for a database; it asks what was heard here. Who could not listen for a
-while is deaf, and while deaf nothing begins.
+The last look before a MAIL FROM must not wait for a database; it asks what was heard here. On PostgreSQL withdrawals
+come as notices, and what has reached this machine is taken in by the look itself, so that a busy process hears no later
+than an idle one. Notices can be missed, so the ledger is read as well, often. Who could not read it for a while is
+deaf, and while deaf nothing begins.
 """
 
 import asyncio
@@ -9,10 +11,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from consent.hearing import Hearing
+from consent.hearing import CHANNEL, Hearing
 from consent.model import Clearance
 from kit.db import Database
 from kit.log import logger
+from kit.notices import Notices
 from kit.processes import lasting_seconds
 from mailer import delivery
 from mailer.outcomes import Hindrance
@@ -35,6 +38,8 @@ class Attention:
         self._one_at_a_time = asyncio.Lock()
         self._heard_at = float("-inf")
         self._has_begun = False
+        self._has_news = asyncio.Event()
+        self._notices = None if database.is_sqlite else Notices(database.arguments, CHANNEL, self._take)
 
     @contextlib.contextmanager
     def to(self, mailing_id: int) -> Iterator[None]:
@@ -50,6 +55,8 @@ class Attention:
 
     def hindrance(self, mailing_id: int, clearance: Clearance) -> Hindrance | None:
         """Say what speaks against sending now, without waiting for anything."""
+        if self._notices is not None:
+            self._notices.take_in()  # half a microsecond where nothing came
         if self._hearing.heard(clearance):
             return Hindrance.WITHDRAWN
         if self._gates.get(mailing_id) != "open":
@@ -73,13 +80,26 @@ class Attention:
             self._heard_at = begun
 
     async def run(self) -> None:
-        """Listen while something is sent, until cancelled."""
+        """Listen until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._look_often(), name="ledger")
+            if self._notices is not None:
+                both.create_task(self._notices.run(), name="notices")
+
+    async def _look_often(self) -> None:
+        """Read the ledger while something is sent: often, and at once where a notice tells of more than it names."""
         turn = 0
         while True:
+            self._has_news.clear()
             if self._active:
                 try:
                     await self.listen(with_gates=turn % GATES_EACH == 0)
                 except Exception as error:  # noqa: BLE001 - whatever it was: who hears nothing begins nothing
                     _log.warning("hearing.failed", error=type(error).__name__, exc_info=True)
                 turn += 1
-            await asyncio.sleep(LISTEN_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_news.wait(), LISTEN_SECONDS)
+
+    def _take(self, notice: str) -> None:
+        if not self._hearing.read(notice):
+            self._has_news.set()

@@ -33,6 +33,7 @@ FENCES = {
     "starlette": ("web/", "byleave/"),
     "uvicorn": ("web/", "byleave/"),
     "dbos": ("kit/jobs.py",),
+    "psycopg": ("kit/notices.py",),
     "alembic": ("byleave/schema.py",),
     "typer": ("byleave/",),
     "rich": ("byleave/",),

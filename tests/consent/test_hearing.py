@@ -1,11 +1,19 @@
 """Withdrawals are heard at once in the process, and soon from others, and held only against older clearances."""
 
+import asyncio
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+
 from consent import gate, ledger
-from consent.hearing import Hearing
+from consent.hearing import CHANNEL, Hearing
 from consent.ledger import Source
 from consent.model import Clearance, Door, Proof, SubscriberId
 from kit.db import Database
-from tests.database import BY_REPLY, LATER, NOW, given_subscribers
+from kit.notices import MOST_OCTETS
+from tests.database import BY_REPLY, LATER, NOW, fresh_database, given_subscribers
 
 BY_PAGE_AGAIN = Source(Door.PAGE, Proof.TOKEN)
 
@@ -70,3 +78,51 @@ async def test_what_another_process_wrote_is_caught_up_with(database: Database) 
 
     assert (first, second) == (1, 0)
     assert elsewhere.heard(clearance)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "",
+        "[",
+        "7",
+        '{"a": 1}',
+        "[[1, 2]]",
+        '[[1, 2, "vanish", []]]',
+        '[["x", 2, "withdraw", ["deals"]]]',
+        "[[1,2,3,4]]",
+    ],
+)
+def test_a_notice_that_does_not_say_who_left_changes_nothing(notice: str) -> None:
+    """The ledger is read instead."""
+    hearing = Hearing()
+
+    assert not hearing.read(notice)
+    assert hearing._left == {}
+
+
+@pytest.mark.peer
+async def test_every_process_gets_notice_of_who_left_with_the_commit(tmp_path: Path) -> None:
+    """PostgreSQL only. It names them, or is empty where they are too many for one notice; a joining is no news."""
+    async with fresh_database(tmp_path, kind="postgresql") as database:
+        people = await given_subscribers(database, 300)
+        anna, bob = people[:2]
+        clearance = await cleared(database, anna)
+        url = database.url.replace("postgresql+psycopg", "postgresql")
+        with psycopg.connect(url, autocommit=True) as elsewhere:
+            elsewhere.execute(f'LISTEN "{CHANNEL}"')
+            async with database.transaction() as session, ledger.together(session, [anna, bob]):
+                await ledger.withdraw(session, anna, ["deals"], source=BY_REPLY, at=LATER)
+                await ledger.pause(session, bob, LATER, source=BY_REPLY, at=NOW)
+                await ledger.subscribe(session, bob, ["events"], source=BY_PAGE_AGAIN, at=LATER)
+            async with database.transaction() as session, ledger.together(session, people):
+                for person in people:
+                    await ledger.withdraw_all(session, person, source=BY_REPLY, at=LATER)
+            heard = await asyncio.to_thread(lambda: [one.payload for one in elsewhere.notifies(timeout=1)])
+
+    assert [entry[1:] for entry in json.loads(heard[0])] == [[anna, "withdraw", ["deals"]], [bob, "pause", []]]
+    assert heard[1:] == [""]
+    assert len(heard[0]) < MOST_OCTETS
+    hearing = Hearing()
+    assert hearing.read(heard[0])
+    assert hearing.heard(clearance)

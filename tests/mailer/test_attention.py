@@ -2,20 +2,24 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import psycopg
+import pytest
 import sqlalchemy as sa
 
 from consent.chain import GENESIS
 from consent.gate import clear
-from consent.hearing import Hearing
+from consent.hearing import CHANNEL, Hearing
 from consent.model import Clearance
 from consent.tables import ConsentEventRow, LedgerHeadRow
 from kit.db import Database
 from mailer import attention, delivery
 from mailer.attention import Attention
 from mailer.outcomes import Hindrance
-from tests.database import NOW
+from tests.database import NOW, fresh_database
 from tests.mailer.test_delivery import given_mailing
 
 
@@ -30,8 +34,11 @@ async def listening(database: Database) -> AsyncIterator[tuple[Attention, int, C
             clearance = (await clear(session, people, "deals", now=NOW))[people[0]]
         assert isinstance(clearance, Clearance)
         hearing = asyncio.create_task(ears.run())
-        yield ears, mailing, clearance
-        hearing.cancel()
+        try:
+            yield ears, mailing, clearance
+        finally:
+            hearing.cancel()
+            await asyncio.wait([hearing])
 
 
 async def becomes(ears: Attention, mailing: int, clearance: Clearance, expected: Hindrance) -> bool:
@@ -78,3 +85,42 @@ async def test_who_can_not_listen_is_deaf(database: Database) -> None:
 
         assert ears.hindrance(mailing, clearance) is Hindrance.DEAF
         assert Attention(database, Hearing()).hindrance(mailing, clearance) is Hindrance.HELD
+
+
+@pytest.mark.peer
+async def test_a_notice_is_heard_by_a_worker_that_is_busy(tmp_path: Path) -> None:
+    """Neither the loop nor a look at the ledger is needed: the last look before a MAIL FROM takes it in itself."""
+    async with (
+        fresh_database(tmp_path, kind="postgresql") as database,
+        listening(database) as (ears, mailing, clearance),
+    ):
+        assert ears._notices is not None
+        while not ears._notices.is_heard:  # noqa: ASYNC110 - a connection is being opened
+            await asyncio.sleep(0.01)
+        assert ears.hindrance(mailing, clearance) is None
+        url = database.url.replace("postgresql+psycopg", "postgresql")
+        notice = f'[[{clearance.seq + 1},{clearance.subscriber},"withdraw",["deals"]]]'
+        with psycopg.connect(url, autocommit=True) as elsewhere:
+            elsewhere.execute("SELECT pg_notify(%s, %s)", (CHANNEL, notice))
+        time.sleep(0.1)  # noqa: ASYNC251 - the loop is busy, that is the point
+
+        assert ears.hindrance(mailing, clearance) is Hindrance.WITHDRAWN
+
+
+@pytest.mark.peer
+async def test_a_notice_that_names_nobody_makes_the_worker_read_the_ledger_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many have left for one notice."""
+    monkeypatch.setattr(attention, "LISTEN_SECONDS", 60.0)
+    async with fresh_database(tmp_path, kind="postgresql") as database, listening(database) as (ears, _, _):
+        assert ears._notices is not None
+        while not ears._notices.is_heard:  # noqa: ASYNC110 - a connection is being opened
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        before = ears._heard_at
+        async with database.transaction() as session:
+            await session.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+        async with asyncio.timeout(5):
+            while ears._heard_at == before:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
