@@ -60,6 +60,10 @@ class Job(Protocol):
     """A mail that waits for a channel, and who wants to know of it."""
 
     tries: int
+    relay: str
+    """The relay that has it, or had it last."""
+    since: float
+    """Since when it has been waiting for its turn; 0 where it has not."""
 
     @property
     def mail(self) -> Letter:
@@ -79,8 +83,8 @@ class Job(Protocol):
 class Pool(Protocol):
     """Where a channel gets its mails."""
 
-    def take(self) -> Job | None:
-        """Return the next mail, or None."""
+    def take(self, relay: Relay) -> Job | None:
+        """Return the next mail for this relay, or None."""
 
     def give_back(self, job: Job, reason: str) -> None:
         """Take back a mail that was surely not sent."""
@@ -199,7 +203,7 @@ class Channel(asyncio.Protocol):
             self._flush()
             if self._is_paused or self._wire.is_over:
                 return False
-        job = self._pool.take()
+        job = self._pool.take(self.relay)
         if job is None:
             return False
         if not job.may_start():

@@ -80,7 +80,7 @@ class Post(Protocol):
         self,
         mails: Iterable[Ready],
         may_start: Callable[[Ready], bool],
-        on_result: Callable[[Ready, Result], None],
+        on_result: Callable[[Ready, Result, str], None],
     ) -> None:
         """Send letters, asking ``may_start`` when the MAIL FROM of each is written, and tell the fate of each."""
 
@@ -293,10 +293,10 @@ class Courier:
         outcomes = list(batch.outcomes)
         open_ = {ready.row.id: ready for ready in batch.ready}
 
-        def on_result(ready: Ready, result: Result) -> None:
+        def on_result(ready: Ready, result: Result, relay: str) -> None:
             outcome = judge(
                 ready.row, result, hindrance=ready.hindrance, has_begun=ready.has_begun, now=self._clock(),
-                plan=self._plan,
+                plan=self._plan, relay=relay,
             )  # fmt: skip
             if ready.has_begun:
                 claim_journal.ended(outcome)

@@ -191,7 +191,7 @@ async def record(
             enhanced=sa.bindparam("to_enhanced"), response=sa.bindparam("to_response"),
             next_at=sa.bindparam("to_next_at"), done_at=sa.bindparam("to_done_at"),
             attempt=_DELIVERY.c.attempt - sa.bindparam("to_uncount"),
-            claim=sa.bindparam("to_claim"),
+            claim=sa.bindparam("to_claim"), relay=sa.bindparam("to_relay"),
         )
     )  # fmt: skip
     connection = await session.connection()
@@ -380,7 +380,7 @@ def _values(outcome: Outcome, claim: str, now: datetime) -> dict[str, Any]:
         "to_code": outcome.code, "to_enhanced": outcome.enhanced[:12],
         "to_response": outcome.response[:RESPONSE_CHARACTERS], "to_next_at": outcome.next_at if is_waiting else None,
         "to_done_at": None if is_waiting else now, "to_uncount": 0 if outcome.was_started else 1,
-        "to_claim": "" if is_waiting else claim,
+        "to_claim": "" if is_waiting else claim, "to_relay": outcome.relay or None,
     }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class Outcome:
     next_at: datetime | None = None
     was_started: bool = True  # a try that never began does not count as one
     hard_bounce: bool = False  # the address itself is dead
+    relay: str = ""  # the relay that said so; "" where none had the letter, or where a journal tells
 
 
 #: what a journal proves: by claim, the deliveries that began, each with what became of it
@@ -60,24 +61,33 @@ class Hindrance(Enum):
 
 
 def judge(
-    row: Claimed, result: Result, *, hindrance: Hindrance | None, has_begun: bool, now: datetime, plan: RetryPlan
+    row: Claimed,
+    result: Result,
+    *,
+    hindrance: Hindrance | None,
+    has_begun: bool,
+    now: datetime,
+    plan: RetryPlan,
+    relay: str = "",
 ) -> Outcome:
-    """Say what an answer makes of a delivery."""
+    """Say what an answer of a relay makes of a delivery."""
     match result:
         case Sent(code, text):
-            return Outcome(row.id, "sent", code=code, response=text)
+            return Outcome(row.id, "sent", code=code, response=text, relay=relay)
         case Failed(code, enhanced, text, hard_bounce, policy):
             reason = "bounced" if hard_bounce else "policy" if policy else "refused"
-            return Outcome(row.id, "failed", reason, code, enhanced, text, hard_bounce=hard_bounce)
+            return Outcome(row.id, "failed", reason, code, enhanced, text, hard_bounce=hard_bounce, relay=relay)
         case Deferred(code, enhanced, text):
-            outcome = Outcome(row.id, "waiting", "deferred", code, enhanced, text)
+            outcome = Outcome(row.id, "waiting", "deferred", code, enhanced, text, relay=relay)
             return _deferred(row, outcome, has_begun=has_begun, now=now, plan=plan)
         case Unknown(text):
-            return Outcome(row.id, "unknown", "answer_lost", response=text)
-        case Withheld():
+            return Outcome(row.id, "unknown", "answer_lost", response=text, relay=relay)
+        case Withheld(again_seconds):
             if hindrance is Hindrance.WITHDRAWN:
                 return Outcome(row.id, "skipped", "withdrawn", was_started=False)
-            return Outcome(row.id, "waiting", next_at=now, was_started=False)
+            reason = "paced" if again_seconds else ""
+            again = timedelta(seconds=again_seconds)
+            return Outcome(row.id, "waiting", reason, next_at=now + again, was_started=False)
         case _:
             assert_never(result)
 

@@ -6,16 +6,18 @@ Parses the relay URLs of the settings and judges replies by RFC 5321 and RFC 346
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kit.errors import InvalidSettings
+from mailer.throttle import Limit, read_plan, read_rate
 
 TlsMode = Literal["implicit", "starttls", "none"]
 
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 TEXT_CHARACTERS = 500  # bounds what a relay can make us store for each message
+NAME_CHARACTERS = 80  # of a relay, as it is kept with each delivery
 LOCAL_CODE = 0  # the code of a result that no relay has spoken: the text is ours
 
 
@@ -34,6 +36,12 @@ class Relay:
     """A file of certificate authorities to trust instead of the system's."""
     is_sandbox: bool = False
     """The built-in relay; whoever starts it puts its port here with ``dataclasses.replace``."""
+    connections: int | None = None
+    """The most connections that one worker keeps to it; None is as many as there are."""
+    rate: Limit | None = None
+    """The most messages that it may be given, by all workers together."""
+    warmup: tuple[int, ...] = ()
+    """The most messages on its first day, its second, and so on; after the last there is no limit."""
 
     @property
     def is_loopback(self) -> bool:
@@ -89,7 +97,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """The last look said no: nothing of this message was sent."""
+    """Nothing of this message was sent: the last look said no, or it is not its turn (:mod:`mailer.pace`)."""
+
+    again_seconds: float = 0.0
+    """After how long asking again makes sense."""
 
 
 Result = Sent | Deferred | Failed | Unknown | Withheld
@@ -122,6 +133,8 @@ _POLICY_WORDS = re.compile(
     r"access denied|not (?:permitted|allowed|authori[sz]ed)|unsolicited|content",
     re.IGNORECASE,
 )
+_GREY_WORDS = re.compile(r"gr[ea]y-?list", re.IGNORECASE)
+_MUCH_WORDS = re.compile(r"too (?:many|much|fast)|throttl|\brate\b|slow down|exceeded|\blimit", re.IGNORECASE)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 
 
@@ -146,6 +159,20 @@ def classify(code: int, enhanced: str, text: str) -> Verdict:
         return Verdict("failed", policy=is_policy)
     is_dead = code in {550, 551, 553} and not speaks_of_policy and _DEAD_WORDS.search(text) is not None
     return Verdict("failed", hard_bounce=is_dead, policy=speaks_of_policy)
+
+
+def asks_for_less(code: int, enhanced: str, text: str) -> Literal["relay", "domain", ""]:
+    """Say who has had enough of us for now, by a reply that defers: the relay, the recipient's domain, or neither.
+
+    RFC 5321 3.8: 421 is the whole server's word; RFC 3463 3.4 and 3.5: so are X.3.2 and X.4.5. Limits of a receiving
+    domain come as X.7.z or in words. Greylisting (RFC 6647) and a full mailbox (X.2.2) are about one message and ask
+    for time, not for less.
+    """
+    if not 400 <= code < 500 or enhanced == "4.2.2" or _GREY_WORDS.search(text):
+        return ""
+    if code == 421 or enhanced in {"4.3.2", "4.4.5"}:
+        return "relay"
+    return "domain" if enhanced.startswith("4.7.") or _MUCH_WORDS.search(text) else ""
 
 
 def enhanced_code(code: int, text: str) -> str:
@@ -178,8 +205,8 @@ def is_loopback(host: str) -> bool:
 def parse_relay(url: str) -> Relay:
     """Read ``smtp://[user:pass@]host[:port]``, ``smtps://…`` or ``sandbox:``; raise :class:`InvalidSettings`.
 
-    Options follow a ``?``: ``starttls=off`` (only smtp), ``ca=/file``, ``weight=3``, ``name=first``. The text of an
-    error never holds the URL, because the URL may hold a password.
+    Options follow a ``?``: ``starttls=off`` (only smtp), ``ca=/file``, ``weight=3``, ``name=first``, ``connections=2``,
+    ``rate=20/s``, ``warmup=50,100,500``. The text of an error never holds the URL, because the URL may hold a password.
     """
     try:
         parts = urlsplit(url.strip())
@@ -187,9 +214,12 @@ def parse_relay(url: str) -> Relay:
     except ValueError as cause:
         raise InvalidSettings("a relay's URL can't be read: its host or port is not valid") from cause
     options = _options(parts.query)
-    weight, name = _weight(options.pop("weight", "1")), options.pop("name", "")
+    weight, name = _number("weight", options.pop("weight", "1")), options.pop("name", "")
+    if not name.isprintable() or len(name) > NAME_CHARACTERS:
+        raise InvalidSettings(f"a relay's name is printable and has at most {NAME_CHARACTERS} letters")
+    limits = _limits(options)
     if parts.scheme == "sandbox":
-        return _sandbox(parts.netloc or parts.path, options, weight=weight, name=name)
+        return replace(_sandbox(parts.netloc or parts.path, options, weight=weight, name=name), **limits)
     if parts.scheme not in DEFAULT_PORTS:
         raise InvalidSettings("a relay's URL starts with smtp://, smtps:// or is sandbox:")
     host = parts.hostname or ""
@@ -207,7 +237,7 @@ def parse_relay(url: str) -> Relay:
     if user is not None and tls == "none" and not is_loopback(host):
         raise InvalidSettings("a password is never sent in the clear: leave out starttls=off or the password")
     port = DEFAULT_PORTS[parts.scheme] if port is None else port
-    return Relay(host, port, tls, user, password, weight, name or f"{host}:{port}", ca)
+    return Relay(host, port, tls, user, password, weight, name or f"{host}:{port}"[-NAME_CHARACTERS:], ca, **limits)
 
 
 def parse_relays(urls: list[str] | tuple[str, ...]) -> tuple[Relay, ...]:
@@ -240,13 +270,24 @@ def _options(query: str) -> dict[str, str]:
 
 def _refuse_unknown(options: dict[str, str]) -> None:
     if options:
-        raise InvalidSettings(f"a relay's URL knows starttls, ca, weight and name, not {min(options)!r}")
+        known = "starttls, ca, weight, name, connections, rate and warmup"
+        raise InvalidSettings(f"a relay's URL knows {known}, not {min(options)!r}")
 
 
-def _weight(text: str) -> int:
+def _number(what: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= 1000:
-        raise InvalidSettings("a relay's weight is a whole number from 1 to 1000")
+        raise InvalidSettings(f"a relay's {what} is a whole number from 1 to 1000")
     return int(text)
+
+
+def _limits(options: dict[str, str]) -> dict[str, Any]:
+    """Take the options that say how much a relay may be given."""
+    connections, rate, warmup = (options.pop(key, None) for key in ("connections", "rate", "warmup"))
+    return {
+        "connections": None if connections is None else _number("connections", connections),
+        "rate": None if rate is None else read_rate(rate),
+        "warmup": () if warmup is None else read_plan(warmup),
+    }
 
 
 def _sandbox(where: str, options: dict[str, str], *, weight: int, name: str) -> Relay:

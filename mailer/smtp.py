@@ -11,11 +11,11 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Self
 
 from kit.errors import InvalidSettings
+from mailer.batches import Batch, MailT, OnResult, Outgoing
 from mailer.channel import Channel, Job, Timeouts, connect, tls_context
-from mailer.envelope import Letter
 from mailer.relays import LOCAL_CODE, Deferred, Relay, Result
 
 TRIES = 3  # connections a mail may lose before its dot, until the caller is told to wait
@@ -24,86 +24,7 @@ FIRST_PAUSE_SECONDS = 0.5  # a relay that failed is left alone so long, doubled 
 LONGEST_PAUSE_SECONDS = 60.0  # up to this
 
 
-class Outgoing(Letter, Protocol):
-    """A mail with the leave to send it."""
-
-    @property
-    def clearance(self) -> object:
-        """The gate's word that this mail may go to this person; made by ``consent.gate`` alone."""
-
-
 RFC_TIMEOUTS = Timeouts()
-
-MailT = TypeVar("MailT", bound=Outgoing)
-
-
-class _Batch(Generic[MailT]):
-    """The mails of one call of send_many, and the one who waits for their fates."""
-
-    def __init__(self, may_start: Callable[[MailT], bool], on_result: Callable[[MailT, Result], None]) -> None:
-        self.may_start = may_start
-        self.on_result = on_result
-        self.is_abandoned = False
-        self._open = 0
-        self._error: Exception | None = None
-        self._change = asyncio.Event()
-
-    def job(self, mail: MailT) -> "_Waiting[MailT]":
-        """Count one mail more."""
-        self._open += 1
-        return _Waiting(self, mail)
-
-    def settled(self) -> None:
-        """Count one mail less."""
-        self._open -= 1
-        self._change.set()
-
-    def fail(self, error: Exception) -> None:
-        """End the call with what one of the caller's functions raised."""
-        self._error = self._error or error
-        self.is_abandoned = True
-        self._change.set()
-
-    async def until_below(self, mails: int) -> None:
-        """Wait until fewer mails than that are open."""
-        while self._error is None and self._open >= mails:
-            self._change.clear()
-            await self._change.wait()
-        if self._error is not None:
-            raise self._error
-
-
-class _Waiting(Generic[MailT]):
-    """One mail of a batch, as a channel sees it."""
-
-    __slots__ = ("_batch", "mail", "tries")
-
-    def __init__(self, batch: _Batch[MailT], mail: MailT) -> None:
-        self._batch = batch
-        self.mail = mail
-        self.tries = 0
-
-    @property
-    def is_abandoned(self) -> bool:
-        return self._batch.is_abandoned
-
-    def may_start(self) -> bool:
-        """Ask the caller; where asking fails nothing is sent."""
-        try:
-            return not self._batch.is_abandoned and self._batch.may_start(self.mail)
-        except Exception as error:  # noqa: BLE001 - any fault of the caller's goes back to the caller
-            self._batch.fail(error)
-            return False
-
-    def settle(self, result: Result) -> None:
-        """Tell the caller, unless the caller is gone."""
-        batch = self._batch
-        if not batch.is_abandoned:
-            try:
-                batch.on_result(self.mail, result)
-            except Exception as error:  # noqa: BLE001 - as above
-                batch.fail(error)
-        batch.settled()
 
 
 class _Health:
@@ -116,6 +37,11 @@ class _Health:
         self.failures = 0
         self.usable_from = 0.0
         self.trouble = ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has all the connections that were set for it."""
+        return self.relay.connections is not None and self.connections >= self.relay.connections
 
     def fail(self, reason: str, now: float) -> None:
         """Leave the relay alone for a while, longer each time."""
@@ -187,14 +113,14 @@ class RelayPool:
     async def send(self, mail: Outgoing, *, may_start: Callable[[], bool]) -> Result:
         """Send one mail and return what became of it. ``may_start`` is called when its MAIL FROM is about to go."""
         results: list[Result] = []
-        await self.send_many((mail,), lambda _: may_start(), lambda _, result: results.append(result))
+        await self.send_many((mail,), lambda _: may_start(), lambda _, result, __: results.append(result))
         return results[0]
 
     async def send_many(
         self,
         mails: Iterable[MailT] | AsyncIterable[MailT],
         may_start: Callable[[MailT], bool],
-        on_result: Callable[[MailT, Result], None],
+        on_result: OnResult[MailT],
     ) -> None:
         """Send mails over all connections, telling ``on_result`` each fate as it is known, in no set order.
 
@@ -202,7 +128,7 @@ class RelayPool:
         must not wait. Several calls may run at the same time. When an exception of theirs or a cancellation ends the
         call, mails not begun are not begun, and those under way finish without being told of.
         """
-        batch = _Batch(may_start, on_result)
+        batch = Batch(may_start, on_result)
         try:
             if isinstance(mails, AsyncIterable):
                 async for mail in mails:
@@ -230,11 +156,12 @@ class RelayPool:
         await self._quiet.wait()
         await asyncio.sleep(0)  # lets the closed sockets go
 
-    def take(self) -> Job | None:
+    def take(self, relay: Relay) -> Job | None:
         """Return the next mail for a channel that can begin one now."""
         while self._waiting:
             job = self._waiting.popleft()
             if not job.is_abandoned:
+                job.relay = relay.name
                 return job
         return None
 
@@ -290,7 +217,7 @@ class RelayPool:
     def _choose(self) -> _Health | None:
         """Pick the usable relay that has the fewest connections for its weight."""
         now = asyncio.get_running_loop().time()
-        usable = [health for health in self._healths if health.usable_from <= now]
+        usable = [health for health in self._healths if health.usable_from <= now and not health.is_full]
         return min(usable, key=lambda health: (health.connections + 1) / health.relay.weight, default=None)
 
     def _open(self, health: _Health) -> None:

@@ -59,6 +59,8 @@ class DeliveryRow(Base):
     #: a waiting row without it is covered by a job that is enqueued; one with it is the runner's, from that moment on
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: the relay that had the letter last; none where none had it, or where only a journal tells
+    relay: Mapped[str | None] = mapped_column(sa.String(80))
     code: Mapped[int] = mapped_column(sa.Integer, default=0)
     enhanced: Mapped[str] = mapped_column(sa.String(12), default="")
     response: Mapped[str] = mapped_column(sa.String(500), default="")

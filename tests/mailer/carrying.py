@@ -33,19 +33,22 @@ class PaperPost:
     withheld: list[int] = field(default_factory=list)
 
     async def send_many(
-        self, mails: Iterable[Ready], may_start: Callable[[Ready], bool], on_result: Callable[[Ready, Result], None]
+        self,
+        mails: Iterable[Ready],
+        may_start: Callable[[Ready], bool],
+        on_result: Callable[[Ready, Result, str], None],
     ) -> None:
         for mail in mails:
             self.before(mail)
             person = mail.clearance.subscriber
             if not may_start(mail):
                 self.withheld.append(person)
-                on_result(mail, Withheld())
+                on_result(mail, Withheld(), "")
                 continue
             self.sent.append(person)
             if self.pause:
                 await asyncio.sleep(self.pause)
-            on_result(mail, self.answer(mail))
+            on_result(mail, self.answer(mail), "paper")
 
 
 def letter(clearance: Clearance) -> OutgoingMail:

@@ -109,7 +109,7 @@ async def test_who_leaves_between_claim_and_mail_from_gets_nothing(database: Dat
             self,
             mails: "list[Ready]",  # type: ignore[override]  # a list is what the courier gives
             may_start: Callable[[Ready], bool],
-            on_result: Callable[[Ready, Result], None],
+            on_result: Callable[[Ready, Result, str], None],
         ) -> None:
             await leave()  # the slice is claimed and composed by now
             await super().send_many(mails, may_start, on_result)

@@ -5,7 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import InvalidSettings
-from mailer.relays import Deferred, Failed, Relay, Sent, classify, enhanced_code, judged, parse_relay, parse_relays
+from mailer.relays import (
+    Deferred,
+    Failed,
+    Relay,
+    Sent,
+    asks_for_less,
+    classify,
+    enhanced_code,
+    judged,
+    parse_relay,
+    parse_relays,
+)
+from mailer.throttle import Limit
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,10 @@ def test_a_url_says_where_and_on_what_terms(url: str, relay: Relay) -> None:
         "smtp://:secret@relay.example",
         "smtp://u:secret%00@relay.example",
         "smtp://u:secret@relay.example?starttls=off",
+        "smtp://relay.example?connections=0",
+        "smtp://relay.example?rate=fast",
+        "smtp://relay.example?warmup=100,50",
+        "smtp://relay.example?name=" + "x" * 81,
         "sandbox:relay.example",
         "sandbox:?starttls=off",
     ],
@@ -56,6 +72,36 @@ def test_a_url_that_can_not_be_meant_is_refused_without_repeating_it(url: str) -
         parse_relay(url)
 
     assert "secret" not in caught.value.public
+
+
+def test_a_url_says_how_much_a_relay_may_be_given() -> None:
+    relay = parse_relay("smtp://h.example?connections=2&rate=600/m&warmup=50,100")
+
+    assert (relay.connections, relay.rate, relay.warmup) == (2, Limit(10, 1.0), (50, 100))
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "who"),
+    [
+        (421, "4.7.0 try again later", "relay"),
+        (421, "", "relay"),
+        (450, "4.3.2 system not accepting messages", "relay"),
+        (451, "4.4.5 congested", "relay"),
+        (450, "4.7.1 too much mail from you", "domain"),
+        (451, "4.7.500 server busy", "domain"),
+        (450, "4.2.1 the user receives mail at a rate that is too high", "domain"),
+        (451, "too many messages, slow down", "domain"),
+        (451, "4.7.1 Greylisted, come back in 300 seconds", ""),
+        (450, "4.2.0 Recipient address rejected: gray-listed", ""),
+        (452, "4.2.2 mailbox over its limit", ""),
+        (450, "4.2.0 corporate mailbox busy", ""),
+        (550, "5.7.1 too many messages", ""),
+        (250, "2.0.0 rate", ""),
+        (0, "4.4.1 nobody there", ""),
+    ],
+)
+def test_a_reply_that_defers_says_who_has_enough_of_us(code: int, text: str, who: str) -> None:
+    assert asks_for_less(code, enhanced_code(code, text), text) == who
 
 
 def test_a_password_is_not_shown() -> None:

@@ -48,7 +48,7 @@ def yes(_: object = None) -> bool:
 async def send(open_pool: RelayPool, mails: list[Mail], may_start: Callable[[Mail], bool] = yes) -> dict[str, Result]:
     results: dict[str, Result] = {}
 
-    def note(mail: Mail, result: Result) -> None:
+    def note(mail: Mail, result: Result, _relay: str) -> None:
         assert mail.rcpt_to not in results
         results[mail.rcpt_to] = result
 
@@ -87,7 +87,7 @@ async def test_a_large_mail_and_a_stream_of_mails_arrive(tmp_path: Path) -> None
 
     results: list[Result] = []
     async with SandboxRelay(tmp_path) as relay, pool(relay.url, connections=2) as open_pool:
-        await open_pool.send_many(source(), yes, lambda _, result: results.append(result))
+        await open_pool.send_many(source(), yes, lambda _, result, __: results.append(result))
 
     assert [type(result) for result in results] == [Sent] * 30
     assert sorted(len(mail.content) for mail in read_store(tmp_path))[-3:] == [3_000_000] * 3
@@ -514,3 +514,36 @@ async def test_smtp_sink_takes_all_over_pipelined_connections(tmp_path: Path) ->
 
     assert {type(result) for result in results.values()} == {Sent}
     assert len(results) == 2000
+
+
+async def test_a_relay_gets_no_more_connections_than_were_set_for_it(tmp_path: Path) -> None:
+    """The rest goes to the others; each result names the relay it came from."""
+    open_now, most = 0, 0
+
+    async def play(peer: Peer) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        try:
+            await peer.greet()
+            while True:
+                await peer.take()
+                await asyncio.sleep(0.005)
+        finally:
+            open_now -= 1
+
+    by_relay: dict[str, int] = {}
+
+    def note(_mail: Mail, result: Result, relay: str) -> None:
+        assert isinstance(result, Sent)
+        by_relay[relay] = by_relay.get(relay, 0) + 1
+
+    async with (
+        ScriptedServer(play) as server,
+        SandboxRelay(tmp_path) as sandbox,
+        pool(f"{server.url}?connections=2", sandbox.url, connections=6) as open_pool,
+    ):
+        await open_pool.send_many(mails(60), yes, note)
+
+    assert most == 2
+    assert set(by_relay) == {"0", "1"}
