@@ -34,6 +34,10 @@ from mailer.smtp import RelayPool
 from mailer.tokens import Tokens
 
 TEMPLATES = CHECKOUT / "templates" / "email"
+#: mailer.dkim_sign -> the algorithms that sign
+_SIGNING = {
+    "both": ("rsa-sha256", "ed25519-sha256"), "rsa": ("rsa-sha256",), "ed25519": ("ed25519-sha256",), "none": ()
+}  # fmt: skip
 EXAMPLE = Recipient(0, EmailAddress("somebody", "example.com"), "Somebody", "en")
 
 
@@ -64,7 +68,8 @@ def signer_of(settings: Settings) -> Signer:
     folder, prefix = keys_folder(settings), settings.mailer.dkim_selector
     if not (folder / f"{prefix}-rsa.pem").exists():
         new_keys(folder, prefix)
-    return Signer(load_keys(folder, prefix, settings.mailer.dkim_domain))
+    keys = load_keys(folder, prefix, settings.mailer.dkim_domain)
+    return Signer(keys, using=_SIGNING[settings.mailer.dkim_sign])
 
 
 @dataclass

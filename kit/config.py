@@ -91,6 +91,8 @@ class MailerSettings(Section):
     """The d= of the signatures; it must be the From domain or a parent of it."""
     dkim_selector: str = Field(default="byleave1", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
     """The base of the selectors; ``-rsa`` and ``-ed25519`` are added."""
+    dkim_sign: Literal["both", "rsa", "ed25519", "none"] = "both"
+    """Which keys sign each letter; ``none`` only where the relay signs (RFC 8058 4 wants a signature on promotions)."""
     check_dns: bool = True
     """Whether a campaign is launched only when the DNS publishes our DKIM keys; the sandbox needs none."""
     connections: int = Field(default=4, ge=1, le=200)

@@ -8,7 +8,7 @@ or a weak key (RFC 8301). Verifying other people's mail is done in inbound.
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,8 +54,12 @@ class _Lock:
 class Signer:
     """Signs letters with all its keys. It holds no state besides, so many threads may share one."""
 
-    def __init__(self, keys: Sequence[DkimKey]) -> None:
-        """Take the keys, in the order in which their signatures shall stand; refuse weak ones."""
+    def __init__(self, keys: Sequence[DkimKey], *, using: Collection[str] | None = None) -> None:
+        """Take the keys, in the order in which their signatures shall stand; refuse weak ones.
+
+        ``using`` names the algorithms that sign, all by default; with none of them letters leave as they are, for a
+        relay that signs. What any of the keys has signed is known all the same.
+        """
         if not keys:
             raise InvalidSettings("there is no DKIM key to sign with")
         for key in keys:
@@ -68,12 +72,15 @@ class Signer:
             )
             for key in keys
         ]
+        self._signing = [lock for lock in self._locks if using is None or lock.key.algorithm in using]
 
     def sign(self, content: bytes, now: datetime) -> bytes:
         """Return the letter with one DKIM-Signature field in front for each key.
 
         The bytes have to be final: with CRLF line ends, to be sent as they are.
         """
+        if not self._signing:
+            return content
         head, gap, body = content.partition(b"\r\n\r\n")
         if not gap or content.count(b"\r") != content.count(b"\r\n") or content.count(b"\n") != content.count(b"\r\n"):
             raise InvalidLetter("only a letter with CRLF line ends can be signed")
@@ -88,7 +95,7 @@ class Signer:
         )
         shared = hashlib.sha256(covered)
         fields = []
-        for lock in self._locks:
+        for lock in self._signing:
             unsigned = lock.start + rest
             hashed = shared.copy()
             hashed.update(relaxed_field(b"dkim-signature", unsigned.partition(b":")[2]))  # RFC 6376 3.7: without CRLF

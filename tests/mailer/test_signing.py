@@ -139,3 +139,18 @@ def test_unfinished_bytes_are_not_signed(content: bytes) -> None:
     """A line end changed on the way would break the signature, so it has to be right before."""
     with pytest.raises(InvalidLetter):
         Signer(dkim_keys()).sign(content, NOW)
+
+
+@pytest.mark.parametrize("using", [("rsa-sha256",), ("ed25519-sha256",), ()])
+def test_the_keys_that_were_chosen_sign(signed: bytes, using: tuple[str, ...]) -> None:
+    """One, the other, or none where the relay signs; what any of them signed stays known as ours."""
+    unsigned = PromotionForm(SENDER, MAILING).build(
+        a_recipient(), TOKENS.links(SENDER, 17, 42), Rendered("a", "b", "c"), NOW
+    )
+    signer = Signer(dkim_keys(), using=using)
+
+    content = signer.sign(unsigned.content, LATELY)
+
+    assert tuple(found.decode() for found in re.findall(rb" a=([a-z0-9\-]+);", content)) == using
+    assert content.endswith(unsigned.content)
+    assert signer.has_signed(signed.partition(b"\r\n\r\n")[0] + b"\r\n")
