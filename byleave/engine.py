@@ -46,7 +46,9 @@ from mailer.letters import Letters, own_words
 from mailer.model import OutgoingMail
 from mailer.postman import Postman
 from mailer.retry import RetryPlan
-from web.house import House
+from web.clients import networks_of
+from web.house import House, Proxies
+from web.limits import Doorkeeper
 from web.pages import Pages
 from web.site import site
 
@@ -246,20 +248,30 @@ def _look(settings: OriginSettings) -> Look | None:
 # -- the pages --------------------------------------------------------------------------------------------------------
 
 
+def house_of(ground: Ground, press: Press) -> House:
+    """Return what the customers' pages stand on, from the settings."""
+    settings, web, version = ground.settings, ground.settings.web, ground.settings.consent.default_policy_version
+    pages = Pages(
+        company=settings.company.name, policy_url=settings.company.policy_url, policy_version=version,
+        customer_service=settings.company.customer_service, language=web.language,
+    )  # fmt: skip
+    doorkeeper = Doorkeeper(
+        a_minute_per_network=web.requests_a_minute_per_network, a_minute_per_link=web.requests_a_minute_per_link,
+        a_second=web.requests_a_second,
+    )  # fmt: skip
+    return House(
+        ground.database, press.tokens, pages, ground.clock, version, partial(ask_to_confirm, ground), doorkeeper,
+        Proxies(networks_of(web.proxies), web.proxy_header),
+    )  # fmt: skip
+
+
 class WebServer:
     """Serves the customers' pages with uvicorn, ``ready`` once it listens on ``port``."""
 
     def __init__(self, ground: Ground, press: Press) -> None:
         """Join the pages; the socket is opened by :meth:`run`."""
         settings = ground.settings
-        pages = Pages(
-            company=settings.company.name, policy_url=settings.company.policy_url,
-            customer_service=settings.company.customer_service,
-        )  # fmt: skip
-        house = House(
-            ground.database, press.tokens, pages, ground.clock, settings.consent.default_policy_version,
-            partial(ask_to_confirm, ground),
-        )  # fmt: skip
+        house = house_of(ground, press)
         self.port = settings.web.port
         self.ready = asyncio.Event()
         self._settings = settings.web

@@ -221,6 +221,18 @@ class WebSettings(Section):
     """A PEM file with the certificate chain."""
     tls_key: str = ""
     """The PEM file with the private key of the certificate."""
+    language: str = "en"
+    """The language of pages for people of whom neither we nor their browser say another."""
+    proxies: tuple[str, ...] = ()
+    """Networks of proxies in front; only who connects from there is believed about the client's address."""
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The header in which those proxies name the client; the other one is not looked at."""
+    requests_a_minute_per_network: int = Field(default=300, ge=1)
+    """How many requests without a genuine link one network (IPv4 /24, IPv6 /56) may make in a minute."""
+    requests_a_minute_per_link: int = Field(default=60, ge=5)
+    """How many requests may come to one genuine link in a minute."""
+    requests_a_second: int = Field(default=5000, ge=10)
+    """How many requests one process answers in a second, over all; beyond it 429 with Retry-After."""
 
 
 class WorkerSettings(Section):

@@ -1,7 +1,7 @@
 """What the customers' pages stand on: the database, the tokens, the pages, and how to ask an owner to confirm."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from consent import policy, subscribers
@@ -10,10 +10,20 @@ from consent.model import Door, Proof, Subscriber, SubscriberId
 from kit.clock import Clock
 from kit.db import Database, Session
 from mailer.tokens import Purpose, Token, Tokens
+from web.clients import Network, ProxyHeader
+from web.limits import Doorkeeper
 from web.pages import Pages
 
 #: writes the mail that asks the owner of an address to confirm a sign-up; (session, person, topics, moment)
 AskToConfirm = Callable[[Session, SubscriberId, tuple[str, ...], datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """Whose word counts about where a request comes from."""
+
+    networks: tuple[Network, ...] = ()
+    header: ProxyHeader = "x-forwarded-for"
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,8 @@ class House:
     clock: Clock
     policy_version: str
     ask_to_confirm: AskToConfirm
+    doorkeeper: Doorkeeper
+    proxies: Proxies = field(default_factory=Proxies)
 
     def token(self, purpose: Purpose, text: str) -> Token | None:
         """Return what the token of a URL says, or None unless it is genuine and made for this page."""
@@ -47,8 +59,8 @@ class House:
         return Source(door, Proof.TOKEN, evidence, wording=wording, policy_version=self.policy_version)
 
 
-def masked(person: Subscriber) -> str:
+def masked(person: Subscriber | None) -> str:
     """Return an address as far as its owner recognises it and a stranger with a forwarded link does not."""
-    if person.address is None:
+    if person is None or person.address is None:
         return ""
     return f"{person.address.local[0]}…@{person.address.domain}"

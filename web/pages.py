@@ -1,30 +1,113 @@
-"""The pages as text: Jinja2 templates of ``templates/web``, autoescaped, compiled once."""
+"""The pages as text: Jinja2 templates of ``templates/web``, autoescaped, compiled once for each language.
 
+Templates know ``t(key, …)`` (plain text) and ``rich(key, …)`` (markup: what is filled in stands out, and is kept apart
+from the text's direction). A page that asks for personal data without the policy notice can't be rendered (P7).
+"""
+
+import hashlib
+import html
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from kit.errors import InvalidSettings
+from web import catalogues
+from web.catalogues import Catalogue
 from web.guard import HEADERS
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "web"
+STYLE = (TEMPLATES / "style.css").read_bytes()
+STYLE_PATH = f"/style.{hashlib.sha256(STYLE).hexdigest()[:16]}.css"  # a new content is a new address, so it may be kept
+
+#: where people put data about themselves; boxes and buttons alone ask for none
+_ASKS = re.compile(r"<(?:textarea|select)\b|<input\b(?![^>]*\btype=\"(?:checkbox|radio|hidden)\")", re.IGNORECASE)
+_NOTICE = 'class="policy-notice"'
+
+
+class PolicyNoticeMissing(RuntimeError):
+    """A page asks for personal data and does not show the policy notice, or was not declared as one that asks (P7)."""
 
 
 class Pages:
     """Renders pages with what stands on each of them: company, policy link (P7), customer service (P17)."""
 
-    def __init__(self, *, company: str, policy_url: str, customer_service: str) -> None:
-        """Compile nothing yet; templates are read at first use and kept."""
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            auto_reload=False,
-        )
-        self._everywhere = {"company": company, "policy_url": policy_url, "customer_service": customer_service}
+    def __init__(
+        self, *, company: str, policy_url: str, customer_service: str, policy_version: str, language: str = "en"
+    ) -> None:
+        """Read the texts of all languages; ``language`` is spoken to whom no better one is known for."""
+        self.catalogues = catalogues.load()
+        if language not in self.catalogues:
+            raise InvalidSettings(f"web.language: there are no texts in '{language}', only {sorted(self.catalogues)}")
+        self.language = language
+        self._policy = f'href="{html.escape(policy_url)}"'
+        self._version = html.escape(policy_version)
+        everywhere = {
+            "company": company, "policy_url": policy_url, "customer_service": customer_service,
+            "policy_version": policy_version, "style": STYLE_PATH,
+            "languages": [(key, catalogue.name) for key, catalogue in self.catalogues.items()],
+        }  # fmt: skip
+        self._environments = {key: _environment(one, everywhere) for key, one in self.catalogues.items()}
 
-    def page(self, template: str, values: Mapping[str, object] | None = None, *, status: int = 200) -> HTMLResponse:
-        """Return a page as an answer with all headers that customers' pages carry."""
-        text = self._environment.get_template(template).render({**self._everywhere, **(values or {})})
-        return HTMLResponse(text, status_code=status, headers=dict(HEADERS))
+    def text(self, language: str, key: str, **values: object) -> str:
+        """Return one text, such as the wording that a consent names."""
+        return self.catalogues[language].text(key, **values)
+
+    def page(
+        self, template: str, values: Mapping[str, object] | None = None, *,
+        language: str = "", status: int = 200, asks: bool = False, switch: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:  # fmt: skip
+        """Return a page as an answer with all headers that customers' pages carry.
+
+        ``switch`` is whether the footer offers other languages. ``asks`` is whether the page was
+        declared to ask for personal data; :class:`PolicyNoticeMissing` is raised where template and word differ.
+        """
+        found = self.compiled(language or self.language, template)
+        text = found.render({"switch": switch, **(values or {})})
+        self._see_to_notice(text, asks=asks)
+        return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
+
+    def compiled(self, language: str, template: str) -> Template:
+        """Return a template with the words of a language; compiled at first use."""
+        return self._environments[language].get_template(template)
+
+    def _see_to_notice(self, text: str, *, asks: bool) -> None:
+        has_notice = _NOTICE in text and self._policy in text and self._version in text
+        if _ASKS.search(text) is not None and not (asks and has_notice):
+            raise PolicyNoticeMissing
+
+
+def _environment(catalogue: Catalogue, everywhere: Mapping[str, object]) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, auto_reload=False,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+    def rich(key: str, **values: object) -> Markup:
+        text = Markup(html.escape(catalogue.template(key, values.get("n")), quote=False))  # noqa: S704 - just escaped
+        return text.format(**{name: _set_apart(value) for name, value in values.items()})
+
+    def policy_link() -> Markup:
+        return Markup('<a href="{}">{}</a>').format(everywhere["policy_url"], catalogue.text("common.policy"))
+
+    made.globals |= everywhere
+    made.globals |= {
+        "t": catalogue.text, "rich": rich, "day": catalogue.day, "lang": catalogue.language,
+        "direction": catalogue.direction, "policy_link": policy_link, "mail_link": _mail_link,
+    }  # fmt: skip
+    return made
+
+
+def _set_apart(value: object) -> object:
+    """Return a value as markup of its own direction; markup and numbers stay as they are."""
+    if isinstance(value, Markup | int):
+        return value
+    return Markup("<b><bdi>{}</bdi></b>").format(value)
+
+
+def _mail_link(address: str) -> Markup:
+    return Markup('<a href="mailto:{0}"><bdi>{0}</bdi></a>').format(address)

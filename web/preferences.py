@@ -4,88 +4,86 @@ Turning a topic off takes effect at once. Turning one on asks the owner of the a
 forwarded to a friend together with the mail.
 """
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from consent import policy
 from consent.ledger import Nothing, standing_of, subscribe, withdraw, withdraw_all
-from consent.model import Door, Purpose, Standing, State, SubscriberId
+from consent.model import Purpose, Standing, State
 from mailer.tokens import Purpose as For
-from mailer.tokens import Token
-from web.guard import form_of
-from web.house import House, masked
+from web.forms import Form
+from web.house import masked
+from web.page import Page
+from web.visit import Visit
 
 WORDING = "Topics chosen on the preference page, each with an unticked box until chosen: {topics}."
 
 
-async def show(house: House, request: Request) -> Response:
+async def show(visit: Visit) -> Response:
     """Show which topics the person receives. Changes nothing."""
-    token = house.token(For.PREFERENCES, request.path_params["token"])
-    if token is None:
-        return house.pages.page("unknown_link.html", status=404)
-    return await _page(house, token, said="")
+    return await _page(visit, told="")
 
 
-async def change(house: House, request: Request) -> Response:
+async def change(visit: Visit) -> Response:
     """Do what the form says: the boxes ticked, or leave everything."""
-    token = house.token(For.PREFERENCES, request.path_params["token"])
-    if token is None:
-        return house.pages.page("unknown_link.html", status=404)
-    if await house.person(token) is None:
-        return await _page(house, token, said="This link came with a test letter: nothing can be changed here.")
-    fields = await form_of(request) or {}
-    match fields.get("do"):
-        case ["leave"]:
-            person = SubscriberId(token.subscriber_id)
-            async with house.database.transaction() as session:
-                await withdraw_all(session, person, source=house.source(Door.PAGE), at=house.clock())
-            return await _page(house, token, said="You get no more promotions from us.")
-        case ["save"]:
-            return await _page(house, token, said=await _save(house, token, set(fields.get("topic", ()))))
+    person = await visit.house.person(visit.token)
+    visit.speak_to(person)
+    if person is None:
+        return await _page(visit, told="preferences.test_letter")
+    form = await visit.form()
+    match form.many("do"):
+        case ("leave",):
+            async with visit.house.database.transaction() as session:
+                await withdraw_all(session, visit.person, source=visit.source(), at=visit.house.clock())
+            return await _page(visit, told="preferences.left")
+        case ("save",):
+            return await _page(visit, told=await _save(visit, set(form.many("topic"))))
         case _:
-            return await _page(house, token, said="Nothing was changed: the form was not complete.", status=400)
+            return await _page(visit, told="common.nothing_changed", status=400)
 
 
-async def _save(house: House, token: Token, wanted: set[str]) -> str:
+async def _save(visit: Visit, wanted: set[str]) -> str:
     """Withdraw what was unticked, ask for a confirmation of what was ticked anew; return what to tell."""
-    person, at = SubscriberId(token.subscriber_id), house.clock()
-    async with house.database.transaction() as session:
+    person, at = visit.person, visit.house.clock()
+    async with visit.house.database.transaction() as session:
         topics = await policy.all_topics(session)
         standing = await standing_of(session, person)
         held = {topic.key for topic in topics if _is_held(standing, topic.key)}
         off = sorted(held - wanted)
         new = [topic for topic in topics if topic.key in wanted and topic.key not in held]
         if off:
-            await withdraw(session, person, off, source=house.source(Door.PAGE), at=at)
+            await withdraw(session, person, off, source=visit.source(), at=at)
         if not new:
-            return "Your choice is saved."
+            return "preferences.saved"
         keys = tuple(topic.key for topic in new)
         wording = WORDING.format(topics=", ".join(topic.name for topic in new))
-        asked = await subscribe(session, person, keys, source=house.source(Door.PAGE, wording=wording), at=at)
+        asked = await subscribe(session, person, keys, source=visit.source(wording=wording), at=at)
         if not isinstance(asked, Nothing):
-            await house.ask_to_confirm(session, person, keys, at)
-    return "Your choice is saved. What you switched on begins once you confirm it: we have sent you a mail."
+            await visit.house.ask_to_confirm(session, person, keys, at)
+    return "preferences.saved_asked"
 
 
-async def _page(house: House, token: Token, *, said: str, status: int = 200) -> Response:
-    person = await house.person(token)
-    async with house.database.reading() as session:
+async def _page(visit: Visit, *, told: str, status: int = 200) -> Response:
+    person = await visit.house.person(visit.token)
+    visit.speak_to(person)
+    async with visit.house.database.reading() as session:
         topics = await policy.all_topics(session)
-        standing = await standing_of(session, SubscriberId(token.subscriber_id))
+        standing = await standing_of(session, visit.person)
+    held = [topic.key for topic in topics if _is_held(standing, topic.key)]
+    pending = standing.pending()
     values = {
-        "address": masked(person) if person else "",
-        "said": said,
+        "address": masked(person),
+        "told": visit.text(told) if told else "",
+        "is_wrong": status != 200,
         "topics": [
-            {"key": topic.key, "name": topic.name, "about": topic.about, "state": _state(standing, topic.key)}
+            {"key": topic.key, "name": topic.name, "about": topic.about, "is_pending": topic.key in pending}
             for topic in topics
         ],
     }
-    return house.pages.page("preferences.html", values, status=status)
-
-
-def _state(standing: Standing, topic: str) -> str:
-    return standing.state(Purpose.PROMOTION, topic).value
+    return visit.answer("preferences.html", values, form=Form.starting(topic=held), status=status)
 
 
 def _is_held(standing: Standing, topic: str) -> bool:
     return standing.state(Purpose.PROMOTION, topic) in {State.GRANTED, State.PENDING}
+
+
+PAGES = (Page("/p/{token}", show, change, For.PREFERENCES),)

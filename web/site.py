@@ -1,101 +1,132 @@
-"""The customers' site: which URL leads where. Nothing here is clever, and nothing redirects."""
+"""The customers' site: which URL leads where, who is let in, and what is said when nothing works.
 
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any
+Every page stands in :data:`PAGES`; nothing redirects (RFC 8058 3.1), GET and HEAD change nothing on any route.
+"""
+
+import math
+import time
+from collections.abc import Awaitable, Callable
 
 import structlog
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from consent import policy
 from kit.errors import Temporary
-from mailer.tokens import Purpose
-from web import answers, one_click, preferences
+from web import one_click, preferences, press
 from web.guard import HEADERS
 from web.house import House
+from web.page import Handler, Page
+from web.pages import STYLE, STYLE_PATH
+from web.visit import Visit
 
-STYLE = Path(__file__).resolve().parents[1] / "templates" / "web" / "style.css"
 RETRY_AFTER_SECONDS = "30"
+STYLE_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",  # its content is in its name
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
-Page = Callable[[Request], Coroutine[Any, Any, Response]]
+
+async def show_help(visit: Visit) -> Response:
+    """Say how to stop our mail."""
+    async with visit.house.database.reading() as session:
+        topics = await policy.all_topics(session)
+    return visit.answer("help.html", {"example": topics[0].name if topics else "Deals"})
 
 
-def site(house: House) -> FastAPI:
-    """Return the application. GET and HEAD change nothing on any of its routes."""
-    app = FastAPI(
-        docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False,  # RFC 8058 3.1: a POST must never be answered with a redirect
-        exception_handlers={HTTPException: _no_such_page(house), Exception: _failed},
-    )  # fmt: skip
-    app.router.routes[:] = [
-        *_both("/u/{token}", lambda r: one_click.show(house, r), lambda r: one_click.leave(house, r)),
-        *_both("/p/{token}", lambda r: preferences.show(house, r), lambda r: preferences.change(house, r)),
-        *_both(
-            "/c/{token}",
-            lambda r: answers.show(house, r, Purpose.CONFIRM),
-            lambda r: answers.act(house, r, Purpose.CONFIRM),
-        ),
-        *_both(
-            "/z/{token}",
-            lambda r: answers.show(house, r, Purpose.UNDO),
-            lambda r: answers.act(house, r, Purpose.UNDO),
-        ),
-        Route("/help", _endpoint(lambda _: _help(house)), methods=["GET", "HEAD"]),
-        Route("/style.css", _endpoint(_style), methods=["GET", "HEAD"]),
-        Route("/healthz", _endpoint(lambda r: _health(house, r)), methods=["GET", "HEAD"]),
+#: every page there is; add the PAGES of a module here
+PAGES: tuple[Page, ...] = (
+    *one_click.PAGES,
+    *preferences.PAGES,
+    *press.PAGES,
+    Page("/help", show_help),
+)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def site(house: House, pages: tuple[Page, ...] = PAGES) -> Starlette:
+    """Return the application."""
+    routes = [route for page in pages for route in _routes(house, page)]
+    routes += [
+        Route(STYLE_PATH, _style, methods=["GET"]),
+        Route("/healthz", _health(house), methods=["GET"]),
     ]
+    app = Starlette(exception_handlers={HTTPException: _no_such_page(house), Exception: _failed(house)})
+    app.router = Router(routes, redirect_slashes=False)  # RFC 8058 3.1: never answer with a redirect
     return app
 
 
-def _both(path: str, show: Page, act: Page) -> list[Route]:
-    """Return the routes of a page that shows by GET and acts by POST, with and without a slash at the end."""
-    return [
-        route
-        for spelling in (path, f"{path}/")
-        for route in (
-            Route(spelling, _endpoint(show), methods=["GET", "HEAD"]),
-            Route(spelling, _endpoint(act), methods=["POST"]),
-        )
-    ]
+def _routes(house: House, page: Page) -> list[Route]:
+    """Return the routes of a page, with and without a slash at the end: both answer, none redirects."""
+    made = []
+    for spelling in (page.path, f"{page.path}/"):
+        made.append(Route(spelling, _endpoint(house, page, page.show), methods=["GET"]))
+        if page.act is not None:
+            made.append(Route(spelling, _endpoint(house, page, page.act), methods=["POST"]))
+    return made
 
 
-def _endpoint(page: Page) -> Page:
+def _endpoint(house: House, page: Page, handler: Handler) -> Endpoint:
+    """Return what answers a request of a page: who knocks too often or has no genuine link never gets to its code."""
+
     async def endpoint(request: Request) -> Response:
-        return await page(request)
+        visit = Visit(house, request, page)
+        wait = house.doorkeeper.knock(visit.network, visit.genuine_link, time.monotonic())
+        if wait:
+            return _too_many(visit, wait)
+        return await handler(visit) if visit.is_welcome else visit.unknown()
 
     return endpoint
 
 
-async def _help(house: House) -> Response:
-    return house.pages.page("help.html")
+def _too_many(visit: Visit, wait: float) -> Response:
+    """RFC 6585 4: say so, say when, and that nothing was done."""
+    return visit.answer("too_many.html", status=429, headers={"Retry-After": str(math.ceil(wait))})
 
 
-async def _style(_request: Request) -> Response:
-    return Response(STYLE.read_text("utf-8"), media_type="text/css", headers={"Cache-Control": "max-age=86400"})
+def _no_such_page(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:
+    page = Page("", show_help)
 
-
-async def _health(house: House, _request: Request) -> Response:
-    async with house.database.reading() as session:
-        await policy.all_topics(session)
-        return PlainTextResponse("ok\n", headers=dict(HEADERS))
-
-
-def _no_such_page(house: House) -> Callable[[Request, Exception], Coroutine[Any, Any, Response]]:
-    async def handler(_request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 404
-        return house.pages.page("unknown_link.html", status=status)
+    async def handler(request: Request, error: Exception) -> Response:
+        visit = Visit(house, request, page)
+        wait = house.doorkeeper.knock(visit.network, "", time.monotonic())
+        if wait:
+            return _too_many(visit, wait)
+        if isinstance(error, HTTPException):
+            return visit.answer("unknown.html", status=error.status_code, headers=error.headers)
+        return visit.unknown()
 
     return handler
 
 
-async def _failed(_request: Request, error: Exception) -> Response:
+def _failed(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Answer 503 on any trouble of ours (promise 7), so that the sender of a one-click tries again."""
-    structlog.get_logger(room="web").error(
-        "request.failed", kind=type(error).__name__, exc_info=not isinstance(error, Temporary)
-    )
-    headers = {**HEADERS, "Retry-After": RETRY_AFTER_SECONDS}
-    return PlainTextResponse("please try again in a moment\n", status_code=503, headers=headers)
+    page = Page("", show_help)
+
+    async def handler(request: Request, error: Exception) -> Response:
+        structlog.get_logger(room="web").error(
+            "request.failed", kind=type(error).__name__, exc_info=not isinstance(error, Temporary)
+        )
+        return Visit(house, request, page).answer(
+            "unavailable.html", status=503, headers={"Retry-After": RETRY_AFTER_SECONDS}
+        )
+
+    return handler
+
+
+async def _style(_request: Request) -> Response:
+    return Response(STYLE, media_type="text/css", headers=STYLE_HEADERS)
+
+
+def _health(house: House) -> Endpoint:
+    async def endpoint(_request: Request) -> Response:
+        async with house.database.reading() as session:
+            await policy.all_topics(session)
+            return PlainTextResponse("ok\n", headers=dict(HEADERS))
+
+    return endpoint

@@ -1,0 +1,95 @@
+"""A small shop with its pages, one subscriber and one mailing: what the tests of pages stand in."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent import ledger, policy, subscribers
+from consent.model import Door, Proof, SubscriberId
+from consent.standing import events_of, granted_topics
+from consent.tables import SubscriberRow
+from kit.addresses import parse_address
+from kit.db import Database
+from kit.secrets import Secrets
+from mailer.tables import MailingRow
+from mailer.tokens import Purpose as For
+from mailer.tokens import Tokens
+from web.house import House
+from web.limits import Doorkeeper
+from web.pages import Pages
+from web.site import site
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+SECRETS = Secrets({1: b"t" * 32}, 1, b"a" * 32)
+BROWSER = {"content-type": "application/x-www-form-urlencoded"}
+GENEROUS = Doorkeeper(a_minute_per_network=100_000, a_minute_per_link=100_000, a_second=100_000)
+
+
+def pages_of_a_shop() -> Pages:
+    """Return the pages as the shop has them."""
+    return Pages(
+        company="Shop", policy_url="https://shop.example/privacy", customer_service="service@shop.example",
+        policy_version="2026-11-01",
+    )  # fmt: skip
+
+
+@dataclass
+class Shop:
+    """A site with one subscriber of deals and events, and one mailing about deals."""
+
+    database: Database
+    tokens: Tokens
+    client: httpx.AsyncClient
+    anna: SubscriberId
+    mailing: int
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def url(self, purpose: For, extra: int = 0) -> str:
+        mailing = self.mailing if purpose is For.ONE_CLICK else 0
+        return f"/{purpose.value}/{self.tokens.make(purpose, self.anna, mailing, extra)}"
+
+    async def granted(self) -> tuple[str, ...]:
+        async with self.database.reading() as session:
+            return await granted_topics(session, self.anna)
+
+    async def prefers(self, language: str) -> None:
+        """Let the subscriber prefer a language."""
+        async with self.database.transaction() as session:
+            await session.execute(
+                sa.update(SubscriberRow).where(SubscriberRow.id == self.anna).values(language=language)
+            )
+
+    async def events(self) -> int:
+        async with self.database.reading() as session:
+            return len(await events_of(session, self.anna))
+
+
+@pytest.fixture
+async def shop(database: Database) -> AsyncIterator[Shop]:
+    tokens = Tokens(SECRETS.token_keys, 1)
+    async with database.transaction() as session:
+        topics = [policy.TopicValue("deals", "Deals"), policy.TopicValue("events", "Events & <Meet-ups>")]
+        await policy.keep_topics(session, topics)
+        profile = subscribers.Profile(parse_address("anna@example.org"))
+        (anna,) = (await subscribers.add(session, [profile], secrets=SECRETS, at=NOW)).values()
+        source = ledger.Source(Door.IMPORT, Proof.EVIDENCE)
+        await ledger.confirm(session, anna, ["deals", "events"], source=source, at=NOW)
+        mailing = MailingRow(name="c", topic="deals", subject="Spring sale", created_at=NOW)
+        session.add(mailing)
+        await session.flush()
+    asked: list[tuple[str, ...]] = []
+
+    async def ask(_session: AsyncSession, _person: SubscriberId, topics: tuple[str, ...], _at: datetime) -> None:
+        asked.append(topics)
+
+    pages = pages_of_a_shop()
+    moments = iter(range(1, 1000))
+    house = House(database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, GENEROUS)
+    transport = httpx.ASGITransport(app=site(house), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
+        yield Shop(database, tokens, client, anna, mailing.id, asked)

@@ -1,0 +1,109 @@
+"""One request of a customer as its page sees it: who, in which language, with which form; and how to answer.
+
+The link in the path was proven before a page's code runs. Nothing of the request is trusted, and nothing is kept of it.
+"""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from consent.ledger import Source
+from consent.model import Door, Subscriber, SubscriberId
+from mailer.tokens import Token
+from web import languages
+from web.clients import network_of
+from web.forms import Form, parse
+from web.guard import body_of
+from web.house import House
+from web.page import Page
+
+MOST_CHARACTERS_OF_LANGUAGE = 200  # of an Accept-Language that are looked at
+
+
+class Visit:
+    """What a page's ``show`` and ``act`` are given."""
+
+    def __init__(self, house: House, request: Request, page: Page) -> None:
+        """Read the link's token; :attr:`is_welcome` tells whether the page may be opened at all."""
+        self.house = house
+        self.request = request
+        self.page = page
+        self.link: str = request.path_params.get("token", "")
+        self._token = house.token(page.purpose, self.link) if page.purpose else None
+        self._person = ""
+
+    @property
+    def is_welcome(self) -> bool:
+        """Whether the page needs no link, or the link is genuine and made for it."""
+        return self.page.purpose is None or self._token is not None
+
+    @property
+    def genuine_link(self) -> str:
+        """The link, where it is genuine and made for this page; else an empty text."""
+        return self.link.lower() if self._token is not None else ""
+
+    @property
+    def token(self) -> Token:
+        """What the link says. Only pages that name a purpose have one."""
+        if self._token is None:
+            raise LookupError(f"{self.page.path} is opened without a link")
+        return self._token
+
+    @property
+    def person(self) -> SubscriberId:
+        """The person whom the link names."""
+        return SubscriberId(self.token.subscriber_id)
+
+    @property
+    def network(self) -> str:
+        """The network that the request comes from, as far as it can be known."""
+        settings = self.house.proxies
+        peer = self.request.client.host if self.request.client else ""
+        values = self.request.headers.getlist(settings.header) if settings.networks else []
+        return network_of(peer, values, header=settings.header, proxies=settings.networks)
+
+    def speak_to(self, person: Subscriber | None) -> None:
+        """Speak the person's language from here on, where we know it."""
+        self._person = person.language if person else ""
+
+    @property
+    def language(self) -> str:
+        """The language of the answer."""
+        return languages.chosen(
+            self.house.pages.catalogues,
+            asked=self.request.query_params.get("lang", "")[:MOST_CHARACTERS_OF_LANGUAGE],
+            person=self._person,
+            accept_language=self.request.headers.get("accept-language", "")[:MOST_CHARACTERS_OF_LANGUAGE],
+            default=self.house.pages.language,
+        )
+
+    def text(self, key: str, **values: object) -> str:
+        """Return a text in the language of the answer, such as the wording that a consent names."""
+        return self.house.pages.text(self.language, key, **values)
+
+    def source(self, door: Door = Door.PAGE, *, wording: str = "") -> Source:
+        """Return the source of an act on this page: the link is the proof, ``wording`` the words that were shown."""
+        return self.house.source(door, wording=wording, mailing=self.token.mailing_id)
+
+    async def form(self) -> Form:
+        """Read the body as a form, with bounds; ``is_whole`` is false for what is none."""
+        body = await body_of(self.request)
+        return Form(None if body is None else await parse(self.request.headers, body))
+
+    def answer(
+        self, template: str, values: Mapping[str, object] | None = None, *, form: Form | None = None, status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:  # fmt: skip
+        """Answer with a page; a form with errors is answered 422 (RFC 9110 15.5.21) unless another status is named."""
+        if form is not None and form.errors and status == 200:
+            status = 422
+        switch = languages.primary(self._person) not in self.house.pages.catalogues
+        return self.house.pages.page(
+            template, {"form": form or Form(), **(values or {})}, language=self.language, status=status,
+            asks=self.page.asks, switch=switch, headers=headers,
+        )  # fmt: skip
+
+    def unknown(self, status: int = 404) -> Response:
+        """Answer that this link leads nowhere: the same words whatever is wrong with it, so that they tell nothing."""
+        return self.answer("unknown.html", status=status)
