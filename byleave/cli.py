@@ -19,7 +19,7 @@ from kit.log import configure_logging
 MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
-    "retention": "retaining",
+    "retention": "retaining", "ledger": "bookkeeping",
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def build(command: str | None = None) -> typer.Typer:
     return app
 
 
-_GROUPS = {"subscribers", "campaign", "keys", "retention"}
+_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger"}
 
 
 def root(

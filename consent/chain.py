@@ -1,12 +1,14 @@
 """The hash chain of the ledger: each event's hash covers the one before it. Pure.
 
-Whoever alters, removes or inserts an event must alter all that follow; the verifier names the first that does not fit.
+Whoever alters, removes or inserts an event must alter all that follow; :mod:`consent.verifying` names the first that
+does not fit, and compares with ends of the chain that were noted elsewhere, where nobody could alter them.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from consent.model import Event
 
@@ -18,25 +20,34 @@ def wording_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
-def event_hash(previous: str, event: Event, *, wording_sha256: str) -> str:
-    """Return the hash of an event at its place in the chain: SHA-256 over canonical JSON."""
-    content = {
-        "previous": previous,
-        "seq": event.seq,
-        "subscriber": event.subscriber,
-        "act": event.act.value,
-        "purpose": event.purpose.value,
-        "topics": list(event.topics),
-        "at": _moment(event.at),
-        "until": _moment(event.until),
-        "door": event.door.value,
-        "proof": event.proof.value,
-        "evidence": _sorted(event.evidence),
-        "wording": wording_sha256,
+def content_of(event: Event, wording_sha256: str) -> dict[str, Any]:
+    """Return what of an event is hashed: nothing personal but the number of the person, which outlives an erasure."""
+    return {
+        "seq": event.seq, "subscriber": event.subscriber, "act": event.act.value, "purpose": event.purpose.value,
+        "topics": list(event.topics), "at": moment(event.at), "until": moment(event.until), "door": event.door.value,
+        "proof": event.proof.value, "evidence": dict(event.evidence), "wording": wording_sha256,
         "policy_version": event.policy_version,
-    }
-    canonical = json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    }  # fmt: skip
+
+
+#: the keys of what is hashed, beside the hash before it
+CONTENT_KEYS = frozenset({
+    "seq", "subscriber", "act", "purpose", "topics", "at", "until", "door", "proof", "evidence", "wording",
+    "policy_version",
+})  # fmt: skip
+
+
+def content_hash(previous: str, content: Mapping[str, Any]) -> str:
+    """Return the hash of an event's content behind the hash before it: SHA-256 over canonical JSON.
+
+    Canonical: ASCII with escapes, keys in their order, no blanks. Two contents that differ never give the same text.
+    """
+    return hashlib.sha256(_canonical({**content, "previous": previous}).encode("ascii")).hexdigest()
+
+
+def event_hash(previous: str, event: Event, *, wording_sha256: str) -> str:
+    """Return the hash of an event at its place in the chain."""
+    return content_hash(previous, content_of(event, wording_sha256))
 
 
 def first_misfit(links: Iterable[tuple[Event, str, str]]) -> int | None:
@@ -52,9 +63,9 @@ def first_misfit(links: Iterable[tuple[Event, str, str]]) -> int | None:
     return None
 
 
-def _moment(at: datetime | None) -> str | None:
+def moment(at: datetime | None) -> str | None:
+    """Return a moment as it is hashed: UTC, to the microsecond."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _sorted(evidence: Mapping[str, str]) -> dict[str, str]:
-    return {key: evidence[key] for key in sorted(evidence)}
+_canonical = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode

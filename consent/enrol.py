@@ -55,7 +55,7 @@ async def enrol(
         person = numbers[key]
         event = Event(
             subscriber=person, act=Act.CONFIRM, at=at, door=source.door, proof=source.proof, topics=wanted,
-            evidence=dict(source.evidence or {}), wording=source.wording, policy_version=source.policy_version,
+            evidence=source.facts, wording=source.wording, policy_version=source.policy_version,
         )  # fmt: skip
         events = before.get(person, [])
         was = fold(events)

@@ -20,6 +20,7 @@ from consent.model import Act, Door, Event, Proof, Purpose, Standing, State, Sub
 from consent.rules import fold
 from consent.standing import events_of, events_of_all, write_reach, write_standings
 from consent.tables import ConsentEventRow, LedgerHeadRow, SubscriberRow, SuppressionRow, WordingRow
+from kit.addresses import without_addresses
 from kit.db import after_commit, insert
 
 EVIDENCE_CHARACTERS = 500  # a fact, not a letter
@@ -35,6 +36,13 @@ class Source:
     evidence: Mapping[str, str] | None = None
     wording: str = ""
     policy_version: str = ""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The evidence as it is kept for good: short, and without addresses, for no erasure reaches into the chain."""
+        return {
+            key: without_addresses(str(value)[:EVIDENCE_CHARACTERS]) for key, value in (self.evidence or {}).items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +243,9 @@ def _event(
     purpose: Purpose = Purpose.PROMOTION,
     until: datetime | None = None,
 ) -> Event:
-    evidence = {key: str(value)[:EVIDENCE_CHARACTERS] for key, value in (source.evidence or {}).items()}
     return Event(
         subscriber=person, act=act, at=at, door=source.door, proof=source.proof, purpose=purpose, topics=topics,
-        until=until, evidence=evidence, wording=source.wording, policy_version=source.policy_version,
+        until=until, evidence=source.facts, wording=source.wording, policy_version=source.policy_version,
     )  # fmt: skip
 
 

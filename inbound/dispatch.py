@@ -4,7 +4,6 @@ Store functions only: they take a session and never commit. What is kept of a ma
 never the letter and never an address; the bytes stay only where the mail waits to be decided, or to be handed on.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -33,7 +32,7 @@ from inbound.returned import is_report_ours
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.traces import Trace, find_trace
 from inbound.triage import Action, Situation, triage
-from kit.addresses import EmailAddress
+from kit.addresses import EmailAddress, without_addresses
 from kit.db import insert, is_sqlite
 from mailer import outbox
 from mailer.outbox import Asked, Kind, Letter, kind_of
@@ -47,7 +46,6 @@ WORD_CHARACTERS = 80
 REASON_CHARACTERS = 300
 ANSWERED_WITHIN = timedelta(days=30)  # an answer to a question of ours that comes later is read like any mail
 _UNPROVEN_PROOFS = (Proof.EXACT_ADDRESS.value, Proof.ALIAS.value, Proof.NONE.value)
-_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,4 +366,4 @@ def _words(words: Iterable[str]) -> list[str]:
 
 def _public(text: str, characters: int) -> str:
     """Return a text that may be kept: one line, no address in it, and not long enough to be a letter."""
-    return _ADDRESS.sub("(an address)", clean_line(text[: 4 * characters]))[:characters]
+    return without_addresses(clean_line(text[: 4 * characters]))[:characters]

@@ -22,7 +22,7 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _ASCII_LOCAL = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*\Z")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\Z")
 _LOOSE = re.compile(r"[^\s<>,;:\"()\[\]@\\]{1,64}@[^\s<>,;:\"()\[\]@\\]{1,255}")
-
+_ANY_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 GOOGLE = frozenset({"gmail.com", "googlemail.com"})  # one mailbox under both
 
@@ -112,6 +112,11 @@ def harvest(header: str) -> tuple[EmailAddress, ...]:
         if len(found) >= HARVEST_ADDRESSES:
             break
     return tuple(found)
+
+
+def without_addresses(text: str) -> str:
+    """Return a text with a mark for each address in it, for what is kept longer than the person it names."""
+    return _ANY_ADDRESS.sub("(an address)", text)
 
 
 def _checked_local(local: str) -> str:

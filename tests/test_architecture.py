@@ -44,6 +44,7 @@ STORES = {
     "kit/db.py", "kit/jobs.py", "kit/clearing.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
+    "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "campaigns/store.py", "campaigns/audience.py", "campaigns/reports.py", "campaigns/runner.py",
     "inbound/retention.py", "mailer/retention.py",
@@ -63,6 +64,8 @@ PURE = {
     "inbound/paths.py", "inbound/traces.py", "inbound/answers.py", "inbound/authenticity.py", "inbound/triage.py",
     "inbound/reading.py", "inbound/explain.py", "inbound/returned.py", "inbound/origin/results.py",
     "mailer/links.py", "kit/retention.py",
+    "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
+    "consent/spreadsheet.py", "campaigns/collective.py",
     "mailer/throttle.py", "mailer/speeds.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
