@@ -40,7 +40,7 @@ def test_the_database_is_verified(filled: Installation) -> None:
     heads = filled.folder / "heads.txt"
     heads.write_text(f"2026-11-26 {noted}\n\n")
 
-    report = filled.ask("ledger", "verify", "--head", noted, "--heads", heads, "--person", 2)
+    report = filled.ask("ledger", "verify", "--head", noted, "--heads", heads, "--person", "2")
 
     assert report["good"]
     assert f"{report['seq']}:{report['hash']}" == noted
@@ -94,14 +94,14 @@ def test_a_file_is_verified_by_a_machine_that_has_nothing_else(filled: Installat
     )
     file, own = tmp_path / "ledger.jsonl", tmp_path / "two.jsonl"
     written = filled.ask("ledger", "export", file)
-    filled.ask("ledger", "export", own, "--person", 2)
+    filled.ask("ledger", "export", own, "--person", "2")
 
     assert written["events"] == 3
     assert oct(file.stat().st_mode & 0o777) == "0o600"
     assert "inbox.test" not in file.read_text()
     elsewhere = Installation(tmp_path / "elsewhere")
     head = f"{written['seq']}:{written['hash']}"
-    assert elsewhere.ask("ledger", "verify", "--file", file, "--head", head, "--person", 1)["person_places"] == [1]
+    assert elsewhere.ask("ledger", "verify", "--file", file, "--head", head, "--person", "1")["person_places"] == [1]
     assert elsewhere.ask("ledger", "verify", "--file", own)["person_places"] == [2]
     assert not (tmp_path / "elsewhere" / "var").exists()
     filled.byleave("ledger", "export", file, expect=1)
