@@ -6,8 +6,8 @@ listeners first, so that no new mail is taken, then what works on what was taken
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -34,7 +34,7 @@ from inbound.readers import ProcessReaders, Readers, ThreadReaders, warm_up
 from inbound.smtp import Listener, domains_of
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import InboundSettings, OriginSettings
+from kit.config import InboundSettings, OriginSettings, Settings
 from kit.db import Session
 from kit.dns import SystemDns
 from kit.jobs import DeadWorker, Jobs
@@ -46,6 +46,7 @@ from mailer.letters import Letters, own_words
 from mailer.model import OutgoingMail
 from mailer.postman import Postman
 from mailer.retry import RetryPlan
+from mailer.smtp import RelayPool
 from web.clients import networks_of
 from web.house import House, Proxies
 from web.limits import Doorkeeper
@@ -82,13 +83,19 @@ class Engine:
                 yield name, host, part.port
 
 
-async def assemble(ground: Ground, stack: AsyncExitStack, only: Collection[str] = PARTS) -> Engine:
+#: opens what takes letters away
+OpenRelays = Callable[[Settings], AbstractAsyncContextManager[RelayPool]]
+
+
+async def assemble(
+    ground: Ground, stack: AsyncExitStack, only: Collection[str] = PARTS, *, open_relays: OpenRelays = relays_of
+) -> Engine:
     """Join the parts that are wanted; the stack closes what was opened, in the opposite order."""
     engine = Engine(ground)
     press = Press.of(ground)
     worker: list[Named] = []
     if "worker" in only:
-        worker = await _worker(ground, press, engine, stack)
+        worker = await _worker(ground, press, engine, stack, open_relays)
     if {"listener", "imap"} & set(only):
         engine.services += await _inbound(ground, press, engine, stack, only)
     if "web" in only and ground.settings.web.enabled:
@@ -101,11 +108,13 @@ async def assemble(ground: Ground, stack: AsyncExitStack, only: Collection[str] 
 # -- what goes out ----------------------------------------------------------------------------------------------------
 
 
-async def _worker(ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack) -> list[Named]:
+async def _worker(
+    ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack, open_relays: OpenRelays
+) -> list[Named]:
     settings, database = ground.settings, ground.database
     jobs = engine.jobs = Jobs(database, settings.worker)
     await jobs.prepare()
-    pool = await stack.enter_async_context(relays_of(settings))
+    pool = await stack.enter_async_context(open_relays(settings))
     hearing = Hearing()
     async with database.reading() as session:
         await hearing.start(session)
