@@ -264,6 +264,11 @@ async def together(session: AsyncSession, people: Iterable[SubscriberId]) -> Asy
     book.gathered = None
 
 
+async def hold(session: AsyncSession) -> None:
+    """Take the ledger's lock, before any other, in a transaction that may append to it later."""
+    await _book(session)
+
+
 async def write_down(session: AsyncSession) -> None:
     """Write what was gathered :func:`together` so far."""
     book = await _book(session)

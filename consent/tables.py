@@ -120,3 +120,47 @@ class SuppressionRow(Base):
     reason: Mapped[str] = mapped_column(sa.String(40))
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SignUpRow(Base):
+    """A wish to join that waits for its confirmation; for a child that joined, the guardian who answers for it (P8)."""
+
+    __tablename__ = "sign_up"
+    __table_args__ = (sa.Index("ix_sign_up_due", "due_at"), sa.Index("ix_sign_up_expires", "expires_at"))
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    nonce: Mapped[int] = mapped_column(BigKey)
+    address: Mapped[str] = mapped_column(sa.String(320))
+    #: keyed hash of the mailbox, equal for all its spellings
+    mailbox_hash: Mapped[str] = mapped_column(sa.String(64), index=True)
+    guardian: Mapped[str] = mapped_column(sa.String(320), default="")
+    topics: Mapped[list[str]] = mapped_column(Json)
+    #: what was shown: the form, its wording, its language, and when
+    form: Mapped[str] = mapped_column(sa.String(40))
+    wording_sha256: Mapped[str] = mapped_column(sa.String(64))
+    policy_version: Mapped[str] = mapped_column(sa.String(40))
+    language: Mapped[str] = mapped_column(sa.String(35))
+    shown_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    step: Mapped[str] = mapped_column(sa.String(20), default="new")
+    #: when it is looked at again; NULL while it waits for an answer
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: when it is deleted; NULL for a child that joined
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    guardian_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    guardian_agreed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    guardian_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: how the guardian agreed: door and proof
+    agreement: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    #: the letter under way in the outbox, which lies above this room
+    letter_id: Mapped[int | None] = mapped_column(BigKey)
+    subscriber_id: Mapped[int | None] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
+
+
+class NotMeRow(Base):
+    """A mailbox whose owner said that somebody else typed its address, as a keyed hash, for a time."""
+
+    __tablename__ = "not_me"
+
+    mailbox_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

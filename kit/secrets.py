@@ -30,6 +30,10 @@ class Secrets:
         """Return the keyed hash of an address, equal for all spellings that compare equal."""
         return hmac.new(self.address_key, address.key.encode(), hashlib.sha256).hexdigest()
 
+    def mailbox_hash(self, address: EmailAddress) -> str:
+        """Return the keyed hash of a mailbox, equal for all its spellings; of a plain address it is the same hash."""
+        return hmac.new(self.address_key, address.mailbox.encode(), hashlib.sha256).hexdigest()
+
 
 def load_or_make_secrets(file: Path) -> Secrets:
     """Read the secrets file; make it, with mode 0600 and on disk, where there is none yet."""

@@ -1,4 +1,4 @@
-"""Service mails: please confirm, you are out, what did you mean, was that you. Short, in the person's language, signed.
+"""Service mails: please confirm, you are out, what did you mean, may your child. Short, in the person's language, signed.
 
 They carry nothing that came from outside: not a word, a subject or a name of the mail they answer, only its Message-ID,
 so they can't be made a carrier of somebody's advertisement. Whether one may be sent (once in seven days for an address
@@ -8,11 +8,11 @@ and kind, never in answer to automatic mail) is decided in the database by those
 import dataclasses
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from kit.addresses import EmailAddress
 from kit.errors import InvalidSettings
@@ -24,10 +24,16 @@ from mailer.model import OutgoingMail, Rendered, Sender
 from mailer.signing import Signer
 from mailer.tokens import Purpose, Tokens
 
-Kind = Literal["confirmation", "receipt", "question", "ask_owner"]
-KINDS: tuple[Kind, ...] = ("confirmation", "receipt", "question", "ask_owner")
+Kind = Literal[
+    "confirmation", "receipt", "question", "ask_owner", "sign_up", "already_in", "guardian_request", "guardian_second",
+    "guardian_receipt", "guardian_question",
+]  # fmt: skip
+SignUpKind = Literal["sign_up", "guardian_request", "guardian_second", "guardian_receipt", "guardian_question"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _NOTHING = re.compile(r"(?!)")
+#: In Message-IDs sign-ups are numbered from here on, where no subscriber's number is (they have 48 bits of room).
+SIGN_UPS = 1 << 47
 _SECONDS = 1 << 28  # room for the moment in the Message-ID, beside the kind: eight years without a repeat
 
 
@@ -54,6 +60,16 @@ class Person:
     address: EmailAddress
     language: str = "en"
     mailing_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """To whom a mail about a sign-up goes: its owner, or the guardian of a child. No subscriber yet."""
+
+    number: int
+    nonce: int
+    address: EmailAddress
+    language: str = "en"
 
 
 class Letters:
@@ -103,6 +119,27 @@ class Letters:
         """
         return self._letter("ask_owner", to, now, url=self._preferences(to))
 
+    def already_in(self, to: Person, topic_names: Sequence[str], now: datetime) -> OutgoingMail:
+        """Tell a subscriber, whose address was typed into a form, that there is nothing to do."""
+        return self._letter("already_in", to, now, topics=topic_names, url=self._preferences(to))
+
+    def about_sign_up(
+        self, kind: SignUpKind, to: Applicant, topic_names: Sequence[str], now: datetime, *, child: str = "", days: int = 0
+    ) -> OutgoingMail:
+        """Write to the owner of a sign-up, or to the guardian of a child.
+
+        ``child`` is the child's address, for the letters after the guardian has agreed: what strangers typed stands in no
+        letter that a stranger can cause. ``days`` is how long an answer is waited for.
+        """
+        purpose = Purpose.SIGN_UP if kind == "sign_up" else Purpose.GUARDIAN
+        sender, tokens = self._sender, self._tokens
+        url = tokens.sign_up_url(sender.link_base, purpose, to.number, to.nonce)
+        return self._letter(
+            kind, Person(SIGN_UPS + to.number, to.address, to.language), now, topics=topic_names, url=url,
+            reply_to=tokens.sign_up_address(sender.reply_domain, purpose, to.number, to.nonce),
+            further={"child": child, "days": str(days), "no": f"{url}/no"},
+        )  # fmt: skip
+
     def _preferences(self, to: Person) -> str:
         return self._tokens.preferences_url(self._sender.link_base, to.subscriber_id, to.mailing_id)
 
@@ -116,8 +153,9 @@ class Letters:
         topics: Sequence[str] | None = None,
         reply_to: str = "",
         answered: Answered | None = None,
+        further: Mapping[str, str] | None = None,
     ) -> OutgoingMail:
-        """Return one finished letter."""
+        """Return one finished letter; ``further`` fills places that only some kinds have."""
         language = language_of(to.language)
         text = self._texts[kind].get(language) or self._texts[kind]["en"]
         sender, answered = self._sender, answered or Answered()
@@ -126,7 +164,7 @@ class Letters:
         mail = build_service(
             sender,
             to.address,
-            _words(text, sender, language, topics=topics, url=url),
+            _words(text, sender, language, topics=topics, places={"url": url, **(further or {})}),
             now,
             message_id=f"<m.{token}@{sender.from_address.domain}>",
             reply_to=reply_to or self._tokens.reply_address(sender.reply_domain, to.subscriber_id, to.mailing_id),
@@ -151,12 +189,12 @@ def own_words(folder: Path, company: str) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(dict.fromkeys(subjects)), tuple(dict.fromkeys(line for line in lines if line and line[0] not in "12"))
 
 
-def _words(text: _Text, sender: Sender, language: str, *, topics: Sequence[str] | None, url: str) -> Rendered:
+def _words(text: _Text, sender: Sender, language: str, *, topics: Sequence[str] | None, places: Mapping[str, str]) -> Rendered:
     """Return the words of a letter: all of them ours, and filled in before anything is escaped."""
     filled = {
         "company": one_line(sender.company),
         "topics": ", ".join(one_line(topic) for topic in topics or ()),
-        "url": url,
+        **places,
     }
     said = text.all if topics is None else text.topics
     closing = (

@@ -33,6 +33,12 @@ class Kind(enum.StrEnum):
     QUESTION = "question"  # to the sender: did you mean to leave?
     ASK_OWNER = "ask_owner"  # to the owner: somebody who has your copy asked to leave
     HAND_ON = "hand_on"  # a customer's own letter, to customer service
+    SIGN_UP = "sign_up"  # to an address that a form was given: confirm, or say "not me"
+    ALREADY_IN = "already_in"  # to a subscriber whose address a form was given: nothing to do
+    GUARDIAN_REQUEST = "guardian_request"  # the first letter to the guardian of a child under 13
+    GUARDIAN_SECOND = "guardian_second"  # the second, after the delay
+    GUARDIAN_RECEIPT = "guardian_receipt"  # the guardian's consent ended
+    GUARDIAN_QUESTION = "guardian_question"  # a yes by mail that proves too little: please use the page
 
     @property
     def may_repeat(self) -> bool:
@@ -41,7 +47,12 @@ class Kind(enum.StrEnum):
 
 
 #: In the order in which :mod:`mailer.letters` numbers them in the tokens of Message-IDs, above 28 bits of time.
-_NUMBERED = (Kind.CONFIRMATION, Kind.RECEIPT, Kind.QUESTION, Kind.ASK_OWNER)
+_NUMBERED = (
+    Kind.CONFIRMATION, Kind.RECEIPT, Kind.QUESTION, Kind.ASK_OWNER, Kind.SIGN_UP, Kind.ALREADY_IN,
+    Kind.GUARDIAN_REQUEST, Kind.GUARDIAN_SECOND, Kind.GUARDIAN_RECEIPT, Kind.GUARDIAN_QUESTION,
+)  # fmt: skip
+#: Letters that a stranger can cause by typing an address into a form: a mailbox gets one of them in some days.
+FROM_FORMS = (Kind.SIGN_UP, Kind.ALREADY_IN, Kind.GUARDIAN_REQUEST)
 
 
 def kind_of(extra: int) -> Kind | None:
@@ -148,8 +159,7 @@ async def record_done(session: AsyncSession, claimed: Claimed, state: str, *, at
     """
     values: dict[str, Any] = {"state": state, "done_at": at, "response": response[:RESPONSE_CHARACTERS]}
     if state == "sent" or not claimed.letter.kind.may_repeat:
-        kept = {key: value for key, value in claimed.letter.details.items() if key in KEPT_DETAILS}
-        values |= {"address": "", "raw": None, "details": kept}
+        values |= {"address": "", "raw": None, "details": _kept(claimed.letter.details)}
     return await _record(session, claimed, values)
 
 
@@ -174,10 +184,56 @@ async def release(session: AsyncSession, *, at: datetime, dead: Sequence[str] = 
             row.state, row.next_at = "waiting", at
         else:
             row.state, row.done_at, row.address, row.raw = "unknown", at, "", None
-            row.details = {key: value for key, value in row.details.items() if key in KEPT_DETAILS}
+            row.details = _kept(row.details)
         row.claim = ""
     await session.flush()
     return len(rows)
+
+
+async def last_from_forms(session: AsyncSession, mailbox_hash: str, *, since: datetime) -> datetime | None:
+    """Return when a mailbox was last written to because somebody typed its address into a form; None: not since then.
+
+    The mailbox is held for the rest of the transaction, so that no other writes to it at the same moment.
+    """
+    if not is_sqlite(session):
+        lock = int(mailbox_hash[:15], 16)
+        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+    moment: datetime | None = await session.scalar(
+        sa.select(sa.func.max(OutboxRow.created_at)).where(
+            OutboxRow.address_hash == mailbox_hash,
+            OutboxRow.kind.in_([Kind.CONFIRMATION.value, *(kind.value for kind in FROM_FORMS)]),
+            OutboxRow.created_at > since,
+        )
+    )
+    return moment
+
+
+async def count_from_forms(session: AsyncSession, *, since: datetime, most: int) -> int:
+    """Return how many letters the forms caused since a moment, counted up to ``most``."""
+    found = (
+        sa.select(OutboxRow.id)
+        .where(OutboxRow.created_at > since, OutboxRow.kind.in_([kind.value for kind in FROM_FORMS]))
+        .limit(most)
+    )
+    return await session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+
+
+async def state_of(session: AsyncSession, number: int) -> tuple[str, datetime | None]:
+    """Return the state of a letter, and when it ended; ("failed", None) where there is none."""
+    row = (
+        await session.execute(sa.select(OutboxRow.state, OutboxRow.done_at).where(OutboxRow.id == number))
+    ).one_or_none()
+    return ("failed", None) if row is None else (row.state, row.done_at)
+
+
+async def call_back(session: AsyncSession, number: int, *, at: datetime) -> None:
+    """Take a letter out that was not begun yet: what it says is not so any more."""
+    await session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.id == number, OutboxRow.state == "waiting")
+        .values(state="failed", done_at=at, address="", details={}, response="called back")
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def asked(session: AsyncSession, number: int) -> Asked | None:
@@ -203,6 +259,11 @@ async def last_asked(
         .limit(1)
     )
     return None if row is None else Asked(Kind(row.kind), row.subscriber_id, dict(row.details), row.created_at)
+
+
+def _kept(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stays of the details of a letter that is gone; of one about a sign-up, nothing."""
+    return {} if "sign_up" in details else {key: value for key, value in details.items() if key in KEPT_DETAILS}
 
 
 async def _record(session: AsyncSession, claimed: Claimed, values: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from kit.errors import Permanent
 from kit.log import logger
 from mailer import outbox
 from mailer.handover import handed_on
-from mailer.letters import Answered, Letters, Person
+from mailer.letters import Answered, Applicant, Letters, Person, SignUpKind
 from mailer.model import OutgoingMail, Sender
 from mailer.outbox import Claimed, Kind
 from mailer.relays import Deferred, Failed, Result, Sent, Unknown, Withheld
@@ -201,6 +201,8 @@ class Postman:
 
     def _written(self, claimed: Claimed, names: dict[str, str]) -> OutgoingMail:
         letter, details = claimed.letter, claimed.letter.details
+        if "sign_up" in details:
+            return self._about_sign_up(claimed, names)
         if letter.subscriber_id is None:
             raise Permanent("a service letter needs a subscriber")
         to = Person(letter.subscriber_id, letter.address, str(details.get("language") or "en"), letter.mailing_id or 0)
@@ -213,10 +215,23 @@ class Postman:
                 return self._letters.receipt(to, named, now, extra=event, answered=_answered(details))
             case Kind.CONFIRMATION:
                 return self._letters.confirmation(to, topics, now, extra=claimed.id)
+            case Kind.ALREADY_IN:
+                return self._letters.already_in(to, topics, now)
             case Kind.QUESTION:
                 return self._letters.question(to, now, answered=_answered(details))
             case _:
                 return self._letters.ask_owner(to, now)
+
+    def _about_sign_up(self, claimed: Claimed, names: dict[str, str]) -> OutgoingMail:
+        """Return a letter to somebody who is no subscriber yet, or to the guardian of a child."""
+        details = claimed.letter.details
+        to = Applicant(
+            int(details["sign_up"]), int(details["nonce"]), claimed.letter.address, str(details.get("language") or "en")
+        )
+        topics = [names.get(str(key), str(key)) for key in details.get("topics", ())]
+        kind: SignUpKind = claimed.letter.kind.value
+        child, days = str(details.get("child") or ""), int(details.get("days") or 0)
+        return self._letters.about_sign_up(kind, to, topics, claimed.created_at, child=child, days=days)
 
     def _handed_on(self, claimed: Claimed) -> Parcel:
         """Return the customer's letter with its Resent lines; a bounce of it comes to an address of ours."""

@@ -77,6 +77,7 @@ class OutboxRow(Base):
     __table_args__ = (
         sa.Index("ix_outbox_work", "state", "next_at"),
         sa.Index("ix_outbox_recent", "address_hash", "kind", "created_at"),
+        sa.Index("ix_outbox_kind", "kind", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)

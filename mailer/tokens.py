@@ -47,11 +47,18 @@ class Purpose(enum.StrEnum):
     CONFIRM = "c"  # a sign-up waiting for its yes
     MESSAGE = "m"  # Message-ID
     UNDO = "z"  # taking back an opt-out
+    SIGN_UP = "s"  # a wish to join of somebody who is no subscriber yet; the ids are the sign-up's number and nonce
+    GUARDIAN = "g"  # the guardian's word about a child's sign-up; the same ids
 
 
 _IN_ADDRESSES = {
-    purpose.value: purpose for purpose in (Purpose.REPLY, Purpose.BOUNCE, Purpose.FEEDBACK, Purpose.CONFIRM)
-}
+    purpose.value: purpose
+    for purpose in (
+        Purpose.REPLY, Purpose.BOUNCE, Purpose.FEEDBACK, Purpose.CONFIRM, Purpose.SIGN_UP, Purpose.GUARDIAN,
+    )
+}  # fmt: skip
+#: Tokens whose first number is no subscriber's but a sign-up's.
+OF_SIGN_UPS = frozenset({Purpose.SIGN_UP, Purpose.GUARDIAN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +208,14 @@ class Tokens:
     def undo_url(self, base: str, subscriber_id: int, extra: int = 0) -> str:
         """Return the URL of the page whose button takes an opt-out back; ``extra`` may name the event."""
         return f"{base}/z/{self.make(Purpose.UNDO, subscriber_id, 0, extra)}"
+
+    def sign_up_url(self, base: str, purpose: Purpose, number: int, nonce: int) -> str:
+        """Return the URL of the page about a sign-up, for its owner or for the guardian."""
+        return f"{base}/{purpose.value}/{self.make(purpose, number, 0, nonce)}"
+
+    def sign_up_address(self, domain: str, purpose: Purpose, number: int, nonce: int) -> str:
+        """Return the address to which its owner or the guardian answers a letter about a sign-up."""
+        return f"{purpose.value}-{self.make(purpose, number, 0, nonce)}@{domain}"
 
     def links(self, sender: Sender, subscriber_id: int, mailing_id: int) -> Links:
         """Return all ways back from one letter."""

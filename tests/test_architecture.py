@@ -45,6 +45,7 @@ STORES = {
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
+    "consent/signup.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "campaigns/store.py", "campaigns/audience.py", "campaigns/reports.py", "campaigns/runner.py",
     "inbound/retention.py", "mailer/retention.py",
@@ -66,7 +67,7 @@ PURE = {
     "mailer/links.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
     "consent/spreadsheet.py", "campaigns/collective.py",
-    "mailer/throttle.py", "mailer/speeds.py",
+    "mailer/throttle.py", "mailer/speeds.py", "consent/guardians.py", "consent/admission.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",
