@@ -14,6 +14,7 @@ from functools import partial
 
 import uvicorn
 
+from byleave.joining import Joining, invitations_of
 from byleave.letters import TEMPLATES, Press, ask_to_confirm, recipient_of, relays_of
 from byleave.readiness import ready_to_launch
 from byleave.retaining import retention_of
@@ -142,6 +143,7 @@ async def _worker(
     return [
         Named("runner", runner), Named("jobs", jobs, finish), Named("postman", postman), Named("courier", courier),
         Named("retention", retention_of(ground, jobs)),
+        Named("sign-ups", Joining(database, invitations_of(ground), wake_postman=postman.wake, clock=ground.clock)),
     ]  # fmt: skip
 
 

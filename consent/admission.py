@@ -53,7 +53,7 @@ class SignUp:
     asked_at: datetime
     step: Step
     expires_at: datetime | None
-    guardianship: Guardianship = Guardianship()
+    guardianship: Guardianship = field(default_factory=Guardianship)
     agreement: Mapping[str, str] = field(default_factory=dict)  # how the guardian agreed: door and proof
     letter: int | None = None  # the letter in the outbox that is under way for it
     person: SubscriberId | None = None

@@ -1,7 +1,7 @@
 """What guardians say about a child's sign-up, kept: asked, agreed, told, withdrawn (P8).
 
-What may follow what is :mod:`consent.guardians`; here it is written down. A withdrawal deletes what was kept to ask, and
-ends in the ledger whatever the child received.
+What may follow what is :mod:`consent.guardians`; here it is written down. A withdrawal deletes what was kept to ask,
+and ends in the ledger whatever the child received.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,7 @@ async def asked(session: Session, sign_up: SignUp, letter: int, *, at: datetime)
     await signup.move(session, sign_up, Step.GUARDIAN_ASKED, guardian_asked_at=at, letter_id=letter)
 
 
-async def agree(
-    session: Session, sign_up: SignUp, *, agreement: Mapping[str, str], rules: Rules, at: datetime
-) -> bool:
+async def agree(session: Session, sign_up: SignUp, *, agreement: Mapping[str, str], rules: Rules, at: datetime) -> bool:
     """Note that the guardian agreed; the second letter is due after the delay. False where it changes nothing."""
     held = after(sign_up.guardianship, Word.AGREED, at, delay=rules.guardian_delay)
     if sign_up.step is not Step.GUARDIAN_ASKED or held == sign_up.guardianship:

@@ -57,6 +57,12 @@ async def note(
     return True
 
 
+async def is_time(session: AsyncSession, *, at: datetime) -> bool:
+    """Whether any sign-up is to be looked at."""
+    waiting = sa.select(SignUpRow.id).where(SignUpRow.due_at <= at).limit(1)
+    return await session.scalar(waiting) is not None
+
+
 async def due(session: AsyncSession, *, at: datetime, most: int) -> list[SignUp]:
     """Return sign-ups that are to be looked at, the oldest first, locked where other desks may look, too."""
     rows = await session.execute(
@@ -132,8 +138,8 @@ async def confirm(
 ) -> Outcome | None:
     """Make the person and the agreement of a sign-up that was confirmed from its address; None: not its turn.
 
-    A suppression ends, for the person themself asked (promise 6). An opt-out since the asking stands. A child joins only
-    where the guardian's consent stands.
+    A suppression ends, for the person themself asked (promise 6). An opt-out since the asking stands. A child joins
+    only where the guardian's consent stands.
     """
     if sign_up.step is not Step.ASKED:
         return None
@@ -142,7 +148,9 @@ async def confirm(
     age = AgeBand.UNDER_13 if sign_up.is_child else AgeBand.OVER_13
     person = await _person(session, sign_up, age, secrets=secrets, at=at)
     if sign_up.is_child:
-        await ledger.guardian(session, person, agreed=True, source=_guardian_source(sign_up, secrets), at=_told(sign_up))
+        await ledger.guardian(
+            session, person, agreed=True, source=_guardian_source(sign_up, secrets), at=_told(sign_up)
+        )
     if await subscribers.suppression(session, secrets.address_hash(sign_up.address)):
         await ledger.lift(session, person, source=source, at=at)
     shown = sign_up.form
@@ -179,9 +187,7 @@ async def forget(session: AsyncSession, *, at: datetime, most: int) -> list[Sign
         StandingRow.state == State.GRANTED.value,
         StandingRow.purpose == Purpose.PROMOTION.value,
     )
-    over = sa.or_(
-        SignUpRow.expires_at <= at, sa.and_(SignUpRow.step == Step.GRANTED.value, sa.not_(receives))
-    )
+    over = sa.or_(SignUpRow.expires_at <= at, sa.and_(SignUpRow.step == Step.GRANTED.value, sa.not_(receives)))
     rows = (
         await session.execute(_rows().where(over).limit(most).with_for_update(skip_locked=True, of=SignUpRow))
     ).all()
@@ -230,7 +236,7 @@ def _guardian_source(sign_up: SignUp, secrets: Secrets) -> Source:
     )  # fmt: skip
 
 
-def _rows() -> sa.Select[tuple[SignUpRow, str]]:
+def _rows() -> sa.Select[SignUpRow, str]:
     wording = sa.select(WordingRow.text).where(WordingRow.sha256 == SignUpRow.wording_sha256).scalar_subquery()
     return sa.select(SignUpRow, wording).execution_options(populate_existing=True)
 

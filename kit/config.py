@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from kit.config_records import RecordsSettings, RetentionSettings
 from kit.config_section import Section
+from kit.config_signup import SignUpSettings
 from kit.config_texts import AddressText, DomainText, ZoneText
 from kit.errors import InvalidSettings
 
@@ -290,6 +291,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
+    signup: SignUpSettings = SignUpSettings()
     records: RecordsSettings = RecordsSettings()
     retention: RetentionSettings = RetentionSettings()
     root: Path = CHECKOUT

@@ -1,4 +1,4 @@
-"""The letters that sign-ups call for, and when: to the address, to the guardian of a child, to those who are in already.
+"""The letters that sign-ups call for, and when: to the address, to a child's guardian, to those who are in already.
 
 The page that takes a sign-up only notes it; here it is looked up what is known about the address. A mailbox gets one
 letter from forms in some days whoever types its address, in whatever spelling, as its own or as a guardian's; all
@@ -61,7 +61,9 @@ class Invitations:
             await self._call_back(session, sign_up, at)
         return len(gone)
 
-    async def confirm(self, session: Session, number: int, nonce: int, *, source: Source, at: datetime) -> Outcome | None:
+    async def confirm(
+        self, session: Session, number: int, nonce: int, *, source: Source, at: datetime
+    ) -> Outcome | None:
         """Grant what the owner of the address confirmed; None where the sign-up is gone or it is not its turn."""
         await hold(session)
         sign_up = await signup.load(session, number, nonce, at=at)
@@ -192,7 +194,7 @@ class Invitations:
         if person is None:
             details |= {"sign_up": sign_up.id, "nonce": sign_up.nonce}
         if kind is Kind.GUARDIAN_REQUEST and sign_up.expires_at is not None:
-            details["days"] = max(1, (sign_up.expires_at - at).days)
+            details["days"] = max(1, round((sign_up.expires_at - at) / timedelta(days=1)))
         if kind is Kind.GUARDIAN_SECOND:
             details["child"] = str(sign_up.address)
         letter = Letter(kind, to, self.secrets.mailbox_hash(to), subscriber_id=person, details=details)

@@ -1,4 +1,4 @@
-"""Service mails: please confirm, you are out, what did you mean, may your child. Short, in the person's language, signed.
+"""Service mails: please confirm, you are out, what did you mean, may your child. Short, in their language, signed.
 
 They carry nothing that came from outside: not a word, a subject or a name of the mail they answer, only its Message-ID,
 so they can't be made a carrier of somebody's advertisement. Whether one may be sent (once in seven days for an address
@@ -124,12 +124,19 @@ class Letters:
         return self._letter("already_in", to, now, topics=topic_names, url=self._preferences(to))
 
     def about_sign_up(
-        self, kind: SignUpKind, to: Applicant, topic_names: Sequence[str], now: datetime, *, child: str = "", days: int = 0
+        self,
+        kind: SignUpKind,
+        to: Applicant,
+        topic_names: Sequence[str],
+        now: datetime,
+        *,
+        child: str = "",
+        days: int = 0,
     ) -> OutgoingMail:
         """Write to the owner of a sign-up, or to the guardian of a child.
 
-        ``child`` is the child's address, for the letters after the guardian has agreed: what strangers typed stands in no
-        letter that a stranger can cause. ``days`` is how long an answer is waited for.
+        ``child`` is the child's address, for the letters after the guardian has agreed: what strangers typed stands in
+        no letter that a stranger can cause. ``days`` is how long an answer is waited for.
         """
         purpose = Purpose.SIGN_UP if kind == "sign_up" else Purpose.GUARDIAN
         sender, tokens = self._sender, self._tokens
@@ -189,7 +196,9 @@ def own_words(folder: Path, company: str) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(dict.fromkeys(subjects)), tuple(dict.fromkeys(line for line in lines if line and line[0] not in "12"))
 
 
-def _words(text: _Text, sender: Sender, language: str, *, topics: Sequence[str] | None, places: Mapping[str, str]) -> Rendered:
+def _words(
+    text: _Text, sender: Sender, language: str, *, topics: Sequence[str] | None, places: Mapping[str, str]
+) -> Rendered:
     """Return the words of a letter: all of them ours, and filled in before anything is escaped."""
     filled = {
         "company": one_line(sender.company),

@@ -7,7 +7,7 @@ is to be sent was decided when it was queued.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, assert_never
@@ -33,6 +33,15 @@ OUTAGE_SECONDS = 10.0  # how long we wait when all relays are down
 RECORD_PAUSES = (0.2, 1.0, 5.0, 20.0)  # between tries to write down what became of a letter
 SERVICE_PLAN = RetryPlan(give_up_after_seconds=2 * 86_400)  # later nobody remembers what they asked
 HAND_ON_PLAN = RetryPlan(give_up_after_seconds=5 * 86_400)  # RFC 5321 4.5.4.1
+
+#: Letters to people who are no subscribers: to the owner of a sign-up, to a child's guardian.
+_ABOUT_SIGN_UPS: Mapping[Kind, SignUpKind] = {
+    Kind.SIGN_UP: "sign_up",
+    Kind.GUARDIAN_REQUEST: "guardian_request",
+    Kind.GUARDIAN_SECOND: "guardian_second",
+    Kind.GUARDIAN_RECEIPT: "guardian_receipt",
+    Kind.GUARDIAN_QUESTION: "guardian_question",
+}
 
 log = logger("mailer.postman")
 
@@ -201,7 +210,7 @@ class Postman:
 
     def _written(self, claimed: Claimed, names: dict[str, str]) -> OutgoingMail:
         letter, details = claimed.letter, claimed.letter.details
-        if "sign_up" in details:
+        if letter.kind in _ABOUT_SIGN_UPS:
             return self._about_sign_up(claimed, names)
         if letter.subscriber_id is None:
             raise Permanent("a service letter needs a subscriber")
@@ -229,7 +238,7 @@ class Postman:
             int(details["sign_up"]), int(details["nonce"]), claimed.letter.address, str(details.get("language") or "en")
         )
         topics = [names.get(str(key), str(key)) for key in details.get("topics", ())]
-        kind: SignUpKind = claimed.letter.kind.value
+        kind = _ABOUT_SIGN_UPS[claimed.letter.kind]
         child, days = str(details.get("child") or ""), int(details.get("days") or 0)
         return self._letters.about_sign_up(kind, to, topics, claimed.created_at, child=child, days=days)
 

@@ -12,7 +12,7 @@ from kit.addresses import parse_address
 from kit.clock import utc_now
 from kit.errors import InvalidSettings
 from mailer.footer import LANGUAGES
-from mailer.letters import KINDS, Answered, Kind, Letters, Person
+from mailer.letters import KINDS, Answered, Applicant, Kind, Letters, Person
 from mailer.model import OutgoingMail
 from mailer.signing import Signer
 from mailer.tokens import Purpose
@@ -21,6 +21,12 @@ from tests.mailer.letters_at_hand import NOW, SENDER, TOKENS, dkim_keys, dns_of_
 FOLDER = Path(__file__).parents[2] / "templates" / "email" / "service"
 LETTERS = Letters(SENDER, TOKENS, Signer(dkim_keys()), FOLDER)
 JO = Person(17, parse_address("jo@customer.example"), "en", 42)
+APPLICANT = Applicant(23, 77, JO.address)
+SIGN_UPS = {
+    "sign_up": Purpose.SIGN_UP, "guardian_request": Purpose.GUARDIAN, "guardian_second": Purpose.GUARDIAN,
+    "guardian_receipt": Purpose.GUARDIAN, "guardian_question": Purpose.GUARDIAN,
+}  # fmt: skip
+CHILD = "kim@school.example"
 THEIRS = Answered("<their@mail.example>", ("<m.x@shop.example>",))
 
 
@@ -34,6 +40,11 @@ def write(kind: Kind, to: Person = JO) -> OutgoingMail:
             return LETTERS.question(to, NOW, answered=THEIRS)
         case "ask_owner":
             return LETTERS.ask_owner(to, NOW)
+        case "already_in":
+            return LETTERS.already_in(to, ["Deals"], NOW)
+        case _:
+            applicant = dataclasses.replace(APPLICANT, address=to.address, language=to.language)
+            return LETTERS.about_sign_up(kind, applicant, ["Deals"], NOW, child=CHILD, days=14)
 
 
 def words(mail: OutgoingMail) -> tuple[str, str]:
@@ -55,7 +66,7 @@ def test_each_kind_speaks_each_language(kind: Kind, language: str) -> None:
     for part in (text, html):
         assert "{" not in part.partition("<body")[2] or part is text
         assert SENDER.postal_address in part
-        assert SENDER.link_base in part
+        assert SENDER.link_base in part or kind == "guardian_receipt"
     assert "{" not in text
     assert ('dir="rtl"' in html) == (language == "ar")
     english, _ = words(write(kind))
@@ -81,12 +92,36 @@ def test_the_headers_are_those_of_a_machine(kind: Kind) -> None:
     assert reply_to
     token = TOKENS.parse_local(reply_to[1])
     assert token
+    known = TOKENS.parse_message_id(headers["Message-ID"])
+    assert known
+    if kind in SIGN_UPS:
+        assert (token.purpose, token.subscriber_id, token.extra) == (SIGN_UPS[kind], 23, 77)
+        assert known.subscriber_id > 1 << 40  # nobody's number
+        return
     assert (token.purpose, token.subscriber_id) == (
         (Purpose.CONFIRM, 17) if kind == "confirmation" else (Purpose.REPLY, 17)
     )
-    known = TOKENS.parse_message_id(headers["Message-ID"])
-    assert known
     assert (known.subscriber_id, known.mailing_id) == (17, 42)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_stranger_typed_stands_in_no_letter_that_a_stranger_can_cause(language: str) -> None:
+    """A14: only after the guardian has agreed is the child's address named, and there it is."""
+    to = dataclasses.replace(JO, language=language)
+    named = {kind for kind in KINDS if CHILD in words(write(kind, to))[0]}
+
+    assert named == {"guardian_second"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_first_letter_to_a_guardian_says_what_the_law_wants(language: str) -> None:
+    """16 CFR 312.4(c)(1): the age, how to agree, when all is deleted, and the policy."""
+    text, _ = words(write("guardian_request", dataclasses.replace(JO, language=language)))
+
+    assert "13" in text
+    assert re.search(r"(?<!\d)14(?!\d)", text)
+    assert f"{SENDER.link_base}/g/" in text
+    assert SENDER.policy_url in text
 
 
 def test_the_links_work() -> None:
@@ -96,6 +131,7 @@ def test_the_links_work() -> None:
         ("receipt", "z", Purpose.UNDO, 9),
         ("question", "p", Purpose.PREFERENCES, 0),
         ("ask_owner", "p", Purpose.PREFERENCES, 0),
+        ("already_in", "p", Purpose.PREFERENCES, 0),
     ):
         for part in words(write(kind)):  # type: ignore[arg-type]  # the literals are kinds
             token = re.search(rf"https://mail\.shop\.example/{letter}/([a-z2-7]{{50}})\b", part)
@@ -127,7 +163,7 @@ def test_two_letters_never_share_a_message_id() -> None:
         write("receipt", dataclasses.replace(JO, subscriber_id=18)).message_id
     }
 
-    assert len(ids) == 5
+    assert len(ids) == len(KINDS) + 1
     assert "@shop.example>" in ids.pop()
 
 
