@@ -7,25 +7,33 @@ from typing import Annotated, Any
 
 import typer
 
-from byleave import console
+from byleave import console, paper
 from byleave.context import settings_of
+from byleave.files import new_file
 from byleave.wiring import Ground, open_ground
+from consent import book
 from consent import subscribers as store
 from consent.age import age_band
 from consent.cards import carries_card_number
 from consent.enrol import BATCH, Enrolled, enrol
 from consent.imports import Line, read_lines
 from consent.ledger import Done, Source, subscribe
-from consent.model import AgeBand, Door, Proof
+from consent.model import AgeBand, Door, Proof, SubscriberId
 from consent.policy import all_topics
-from consent.record import record
+from consent.record import record, record_of
 from consent.subscribers import Profile
 from kit.addresses import parse_address
+from kit.db import Session
 from kit.errors import Permanent
 
 app = typer.Typer(help="The people we may write to.", no_args_is_help=True)
 
 MOST_REFUSALS_SHOWN = 50  # on a terminal; --json has all
+MOST_DIGITS = 19  # of a number of a person; longer ones are none
+
+
+class NobodyKnown(Permanent):
+    """Nobody with that address or number is known."""
 
 
 class UnknownTopic(Permanent):
@@ -210,6 +218,52 @@ async def _show(settings: Any, email: str) -> dict[str, Any] | None:
     address = parse_address(email)
     async with open_ground(settings) as ground, ground.database.reading() as session:
         return await record(session, address)
+
+
+@app.command("record")
+def record_(
+    context: typer.Context,
+    who: Annotated[str, typer.Argument(help="The address of the person, or their number.", metavar="ADDRESS|NUMBER")],
+    *,
+    html: Annotated[Path | None, typer.Option("--html", help="Write it to this new file, to be printed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the record of consent of a person: each event in a sentence, the very wording shown, proof and hashes."""
+    with console.plain_errors():
+        settings = settings_of(context)
+        found, head = asyncio.run(_whole_record(settings, who))
+        if html is not None:
+            written = paper.page(found, company=settings.company.name, head=head, at=datetime.now(UTC))
+            with new_file(html) as stream:
+                stream.write(written.encode())
+    if as_json:
+        console.say_json({**found, "head": head})
+        return
+    console.out.print(f"{found['email'] or 'erased'}  (number {found['id']})", markup=False)
+    for event in found["events"]:
+        console.out.print(f"{event['seq']:>8}  {event['sentence']}", markup=False)
+        if event["wording"]:
+            console.out.print(f"          shown: {event['wording']}", markup=False)
+
+
+async def _whole_record(settings: Any, who: str) -> tuple[dict[str, Any], str]:
+    async with open_ground(settings) as ground, ground.database.reading() as session:
+        person = await person_of(session, who)
+        found = await record_of(session, person)
+        head, _ = await book.ends(session)
+    assert found is not None, person  # noqa: S101 - the person was just found
+    return found, str(head)
+
+
+async def person_of(session: Session, who: str) -> SubscriberId:
+    """Return the number of the person with an address or number, or raise :class:`NobodyKnown`."""
+    if who.isascii() and who.isdecimal() and len(who) < MOST_DIGITS:
+        found = await store.load(session, SubscriberId(int(who)))
+    else:
+        found = await store.find(session, parse_address(who))
+    if found is None:
+        raise NobodyKnown
+    return found.id
 
 
 async def _known_topics(ground: Ground, topics: list[str]) -> None:
