@@ -1,15 +1,19 @@
 """The one door through which a campaign is launched, by hand or when its time has come: first looked at, then moved.
 
-What is looked at (such as the DNS) may take seconds, so it comes before the transaction and never within.
+What is looked at (such as the DNS) may take seconds, so it comes before the transaction and never within. So does the
+writing-down of the people: many short transactions with a breath between them, in which others write.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from campaigns import store
+from campaigns import gathering, store
 from campaigns.model import Outcome
 from campaigns.store import Enqueue
 from kit.db import Database
+
+BREATH_SECONDS = 0.01  # in which other processes get their turn at SQLite's one pen
 
 #: raises :class:`kit.errors.Permanent` where nothing may be launched as things are, ``Temporary`` where not now
 Ready = Callable[[], Awaitable[None]]
@@ -27,7 +31,14 @@ async def launch(
 ) -> Outcome:
     """Launch a campaign; where ``ready`` raises, nothing has been changed."""
     await ready()
+    while await _gathers(database, campaign_id, now=now, require_age=require_age):  # noqa: ASYNC110 - a breath, no wait
+        await asyncio.sleep(BREATH_SECONDS)
     async with database.transaction() as session:
         return await store.launch(
             session, campaign_id, enqueue=enqueue, now=now, chunk_size=chunk_size, require_age=require_age
         )
+
+
+async def _gathers(database: Database, campaign_id: int, *, now: datetime, require_age: bool) -> bool:
+    async with database.transaction() as session:
+        return await gathering.gather_piece(session, campaign_id, now=now, require_age=require_age)

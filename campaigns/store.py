@@ -1,7 +1,8 @@
 """Campaigns kept: written, listed, and moved from state to state.
 
 Each move is one conditional UPDATE, so that of several who try one wins and the others learn what is so. A launch is
-one transaction: the state, the snapshot of the audience and the jobs that send to it. It sends nothing.
+one transaction: the state, what is missing of the snapshot (:mod:`campaigns.gathering`) and the jobs that send to it.
+It sends nothing.
 """
 
 import uuid
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from campaigns.audience import EVERYBODY, audience
+from campaigns.gathering import gather_rest
 from campaigns.model import MOVES, Changed, Move, Outcome, State, judge
 from campaigns.tables import CampaignRow
 from consent.policy import all_topics
@@ -108,7 +110,9 @@ async def all_campaigns(session: AsyncSession) -> list[Campaign]:
 
 async def schedule(session: AsyncSession, campaign_id: int, at: datetime, *, time_zone: str) -> Outcome:
     """Plan a launch, or plan it anew."""
-    return await _move(session, campaign_id, Move.SCHEDULE, launch_at=at, time_zone=time_zone, note="")
+    return await _move(
+        session, campaign_id, Move.SCHEDULE, launch_at=at, time_zone=time_zone, note="", gathered_at=None
+    )
 
 
 async def hold(session: AsyncSession, campaign_id: int, *, why: str) -> Outcome:
@@ -129,11 +133,7 @@ async def launch(
     outcome = await _move(session, campaign_id, Move.LAUNCH, launched_at=now, note="")
     if not isinstance(outcome, Changed):
         return outcome
-    campaign = await load(session, campaign_id)
-    assert campaign is not None, campaign_id  # noqa: S101 - it was just moved
-    people = audience(campaign.topic, campaign.segment, now=now, require_age=require_age)
-    number = await delivery.snapshot(session, campaign_id, people)
-    await session.execute(sa.update(CampaignRow).where(CampaignRow.id == campaign_id).values(snapshot=number))
+    await gather_rest(session, campaign_id, now=now, require_age=require_age)
     await cover(session, campaign_id, enqueue=enqueue, chunk_size=chunk_size)
     return outcome
 

@@ -21,7 +21,11 @@ class CampaignRow(Base):
     time_zone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
     #: why the software itself held it back, for staff to read
     note: Mapped[str] = mapped_column(sa.Text, default="")
+    #: how many people are written down as deliveries; before the launch, those gathered so far
     snapshot: Mapped[int] = mapped_column(sa.Integer, default=0)
+    #: the moment as of which people are gathered, and the last number that was looked at
+    gathered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gathered_to: Mapped[int] = mapped_column(BigKey, default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -73,6 +73,11 @@ async def suppression(session: AsyncSession, address_hash: str) -> str:
     return row.reason if row is not None and row.lifted_at is None else ""
 
 
+async def highest(session: AsyncSession) -> int:
+    """Return the highest number that any person has."""
+    return await session.scalar(sa.select(sa.func.max(SubscriberRow.id))) or 0
+
+
 async def numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, SubscriberId]:
     """Return the numbers of those who are known, by address key."""
     found: dict[str, SubscriberId] = {}

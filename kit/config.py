@@ -101,7 +101,7 @@ class MailerSettings(Section):
     slice_size: int = Field(default=100, ge=1, le=1000)
     """How many recipients are claimed at a time; what a crash can leave unknown is bounded by it."""
     chunk_size: int = Field(default=1000, ge=1, le=100_000)
-    """How many recipients one job covers."""
+    """How many recipients one job covers at least; a large campaign has larger jobs, not more than 250."""
     helo: str = ""
     """The name given in EHLO; empty means the name of this host."""
     drain_seconds: float = Field(default=20.0, ge=0, le=600)

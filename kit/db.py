@@ -200,6 +200,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         f"busy_timeout = {SQLITE_BUSY_MILLISECONDS}",
         "journal_mode = WAL",
+        "wal_autocheckpoint = 4000",  # 16 MB: a page that many commits change is copied back once, not for each
         "synchronous = FULL",  # in WAL mode NORMAL may lose the last commits on a power cut
         "foreign_keys = ON",
     ):

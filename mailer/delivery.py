@@ -24,7 +24,11 @@ from mailer.outcomes import Claimed, Outcome, Proof
 from mailer.tables import DeliveryRow, MailingRow
 
 RESPONSE_CHARACTERS = 500  # the column's width
+MOST_RANGES = 250  # jobs for one mailing: some 100 ms of a launch, and more than workers run at the same time
 _DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
+_IS_WAITING = _DELIVERY.c.state == sa.literal_column("'waiting'")  # spelt out, as the partial indexes spell it
+_IS_HELD = _DELIVERY.c.state.in_([sa.literal_column("'claimed'"), sa.literal_column("'unknown'")])
+_IS_CLAIMED = sa.and_(_IS_HELD, _DELIVERY.c.state == sa.literal_column("'claimed'"))
 #: what becomes of a letter that was not sent when its mailing no longer goes out
 _REASON_BY_GATE = {"cancelled": "cancelled", "done": "too_late"}
 
@@ -67,37 +71,40 @@ class Counts:
         return self.sent + self.failed + self.unknown + self.waiting + sum(self.skipped.values())
 
 
-async def snapshot(session: AsyncSession, mailing_id: int, audience: sa.Select[int]) -> int:
+async def snapshot(
+    session: AsyncSession, mailing_id: int, audience: sa.Select[int], *, after: int = 0, last: int | None = None
+) -> int:
     """Write down, in one statement, everybody whom a mailing goes to; return how many they are.
 
-    ``audience`` selects the ids of subscribers. The pair of mailing and person is unique in the database itself.
+    ``audience`` selects the ids of subscribers; only those after ``after`` and up to ``last`` are taken. The pair of
+    mailing and person is unique in the database itself.
     """
-    people = audience.subquery()
-    values = sa.select(
-        sa.literal(mailing_id), people.c[0], sa.literal("waiting"), sa.literal(""), sa.literal(""), sa.literal(""),
-        sa.literal(0), sa.literal(0), sa.literal(""), sa.literal(""),
-    ).order_by(people.c[0])  # fmt: skip
+    (person,) = audience.selected_columns
+    among = [person > after] if last is None else [person > after, person <= last]
+    values = audience.where(*among).with_only_columns(
+        sa.literal(mailing_id), person, sa.literal("waiting"), sa.literal(""), sa.literal(""), sa.literal(""),
+        sa.literal(0), sa.literal(0), sa.literal(""), sa.literal(""), maintain_column_froms=True,
+    ).order_by(person)  # fmt: skip
     columns = "mailing_id subscriber_id state reason worker claim attempt code enhanced response".split()  # noqa: SIM905
     statement = sa.insert(_DELIVERY).from_select(columns, values, include_defaults=False)
     return _count(await session.execute(statement, execution_options={"preserve_rowcount": True}))
 
 
 async def ranges(session: AsyncSession, mailing_id: int, size: int) -> list[tuple[int, int]]:
-    """Return ranges of delivery ids (both ends included) that cover, ``size`` at a time, all who wait for a job."""
-    place = sa.func.row_number().over(order_by=_DELIVERY.c.id) - 1
-    waiting = (
-        sa.select(_DELIVERY.c.id, place.label("place"))
-        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting", _DELIVERY.c.next_at.is_(None))
-        .subquery()
+    """Return ranges of delivery ids (both ends included) that cover all who wait for a job.
+
+    A range spans ``size`` ids, or more where that would be more than ``MOST_RANGES``: a launch pays for each job. Only
+    the two ends are looked up, so it costs the same for a thousand and for ten million.
+    """
+    waiting = sa.select(_DELIVERY.c.id).where(
+        _DELIVERY.c.mailing_id == mailing_id, _IS_WAITING, _DELIVERY.c.next_at.is_(None)
     )
-    starts = list(
-        await session.scalars(sa.select(waiting.c.id).where(waiting.c.place % size == 0).order_by(waiting.c.id))
-    )
-    if not starts:
+    first = await session.scalar(waiting.order_by(_DELIVERY.c.id).limit(1))
+    last = await session.scalar(waiting.order_by(_DELIVERY.c.id.desc()).limit(1))
+    if first is None or last is None:
         return []
-    last = await session.scalar(sa.select(sa.func.max(waiting.c.id)))
-    ends = [start - 1 for start in starts[1:]]
-    return list(zip(starts, [*ends, int(last or starts[-1])], strict=True))
+    step = max(size, -(-(last - first + 1) // MOST_RANGES))
+    return [(start, min(start + step - 1, last)) for start in range(first, last + 1, step)]
 
 
 async def claim_slice(
@@ -125,7 +132,7 @@ async def claim_slice(
         sa.select(_DELIVERY.c.id, _DELIVERY.c.subscriber_id, _DELIVERY.c.attempt, _DELIVERY.c.first_at)
         .where(
             _DELIVERY.c.mailing_id == mailing_id,
-            _DELIVERY.c.state == "waiting",
+            _IS_WAITING,
             _DELIVERY.c.id.between(first, last),
             sa.or_(_DELIVERY.c.next_at.is_(None), _DELIVERY.c.next_at <= now),
         )
@@ -211,7 +218,7 @@ async def give_back_strays(session: AsyncSession, worker: str, *, live: Collecti
     """
     rows = await session.execute(
         sa.select(_DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.id).where(
-            _DELIVERY.c.worker == worker, _DELIVERY.c.state == "claimed", _DELIVERY.c.claim.not_in(live)
+            _DELIVERY.c.worker == worker, _IS_CLAIMED, _DELIVERY.c.claim.not_in(live)
         )
     )
     by_claim: dict[tuple[int, str], list[int]] = {}
@@ -228,7 +235,7 @@ async def strangers(session: AsyncSession, known: Collection[str]) -> list[str]:
         sa.select(_DELIVERY.c.worker)
         .distinct()
         .join(MailingRow, MailingRow.id == _DELIVERY.c.mailing_id)
-        .where(_DELIVERY.c.state == "claimed", MailingRow.gate != "done", _DELIVERY.c.worker.not_in(known))
+        .where(_IS_CLAIMED, MailingRow.gate != "done", _DELIVERY.c.worker.not_in(known))
     )
     return list(rows)
 
@@ -251,12 +258,12 @@ async def settle_dead(
     """
     decided: list[Outcome] = []
     rows = await session.execute(
-        sa.select(_DELIVERY.c.id, _DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.state)
-        .where(_DELIVERY.c.worker.in_(sorted(workers)), _DELIVERY.c.state.in_(("claimed", "unknown")))
-        .order_by(_DELIVERY.c.id)
-    )
+        sa.select(_DELIVERY.c.id, _DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.state).where(
+            _DELIVERY.c.worker.in_(sorted(workers)), _IS_HELD
+        )
+    )  # sorted below: asked for an order, SQLite would read the whole table in it
     by_claim: dict[tuple[int, str], list[Outcome]] = {}
-    for id_, mailing_id, claim, state in rows:
+    for id_, mailing_id, claim, state in sorted(rows):
         if state == "unknown" and claim not in (proof or {}):
             continue  # its answer was lost while the worker lived, or it was settled before
         outcome = Outcome(id_, "unknown", "worker_lost")
@@ -282,7 +289,12 @@ async def adopt_due(session: AsyncSession, mailing_id: int, *, size: int, now: d
         return []
     due = (
         sa.select(_DELIVERY.c.id)
-        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting", _DELIVERY.c.next_at <= now)
+        .where(
+            _DELIVERY.c.mailing_id == mailing_id,
+            _IS_WAITING,
+            _DELIVERY.c.next_at.is_not(None),
+            _DELIVERY.c.next_at <= now,
+        )
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
@@ -296,32 +308,31 @@ async def adopt_due(session: AsyncSession, mailing_id: int, *, size: int, now: d
 
 async def due_mailings(session: AsyncSession, *, now: datetime) -> list[int]:
     """Return the open mailings that have waiting rows whose time has come."""
-    rows = await session.scalars(
-        sa.select(_DELIVERY.c.mailing_id)
-        .distinct()
-        .join(MailingRow, MailingRow.id == _DELIVERY.c.mailing_id)
-        .where(_DELIVERY.c.state == "waiting", _DELIVERY.c.next_at <= now, MailingRow.gate == "open")
+    somebody_is_due = sa.exists().where(
+        _DELIVERY.c.mailing_id == MailingRow.id,
+        _IS_WAITING,
+        _DELIVERY.c.next_at.is_not(None),
+        _DELIVERY.c.next_at <= now,
     )
-    return list(rows)
+    return list(await session.scalars(sa.select(MailingRow.id).where(MailingRow.gate == "open", somebody_is_due)))
 
 
 def unfinished(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
     """Return the condition that in a mailing somebody waits or is in a worker's hands; others join it."""
-    return sa.exists().where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state.in_(("waiting", "claimed")))
+    of_it = _DELIVERY.c.mailing_id == mailing_id
+    return sa.or_(sa.exists().where(of_it, _IS_WAITING), sa.exists().where(of_it, _IS_CLAIMED))
 
 
 def waits_for_job(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
     """Return the condition that in a mailing somebody waits for a job, not for a moment; others join it."""
-    return sa.exists().where(
-        _DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting", _DELIVERY.c.next_at.is_(None)
-    )
+    return sa.exists().where(_DELIVERY.c.mailing_id == mailing_id, _IS_WAITING, _DELIVERY.c.next_at.is_(None))
 
 
 async def skip_waiting(session: AsyncSession, mailing_id: int, *, reason: str, now: datetime) -> int:
     """Close what still waits, because the mailing is over; what is claimed follows when its worker records it."""
     result = await session.execute(
         sa.update(_DELIVERY)
-        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state == "waiting")
+        .where(_DELIVERY.c.mailing_id == mailing_id, _IS_WAITING)
         .values(state="skipped", reason=reason, done_at=now, next_at=None)
     )
     return _count(result)
