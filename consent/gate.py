@@ -6,14 +6,17 @@ the answer is no.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.model import Clearance, Purpose, Refusal, Refused, State, SubscriberId
-from consent.standing import mailable, states_of
+from consent.standing import asked, mailable_when_asked, states_of
 from consent.tables import LedgerHeadRow, SubscriberRow, SuppressionRow
 from kit.addresses import try_address
+from kit.db import among, is_sqlite, listing
 
 
 async def clear(
@@ -27,30 +30,41 @@ async def clear(
 ) -> dict[SubscriberId, Clearance | Refused]:
     """Return for each person a clearance, or the reason why there is none.
 
-    The end of the ledger is read before the standings, so a withdrawal that this look missed has a later place, and
-    :class:`consent.hearing.Hearing` can hold it against the clearance.
+    The end of the ledger is read in the statement that reads the standings, so a withdrawal that this look missed has a
+    later place, and :class:`consent.hearing.Hearing` can hold it against the clearance.
     """
-    seq = await session.scalar(sa.select(LedgerHeadRow.seq)) or 0
-    allowed = mailable(topic, now=now, require_age=require_age, purpose=purpose).with_only_columns(
-        SubscriberRow.id,
-        SubscriberRow.address,
-        SubscriberRow.name,
-        SubscriberRow.language,
-        SubscriberRow.attributes,
-        maintain_column_froms=True,
+    of_sqlite = is_sqlite(session)
+    rows = await session.execute(
+        _allowed(of_sqlite=of_sqlite, require_age=require_age, purpose=purpose),
+        {**asked(topic, now=now), "people": listing(people, of_sqlite=of_sqlite)},
     )
     answers: dict[SubscriberId, Clearance | Refused] = {}
-    for number, text, name, language, attributes in await session.execute(allowed.where(SubscriberRow.id.in_(people))):
+    for number, text, name, language, attributes, seq in rows:
         person = SubscriberId(number)
         address = try_address(text)
         if address is None:  # can't happen by our own doors; fail closed all the same
             answers[person] = Refused(person, Refusal.ERASED)
             continue
-        answers[person] = Clearance(person, address, topic, now, seq, name, language, attributes)
+        answers[person] = Clearance(person, address, topic, now, seq or 0, name, language, attributes)
     refused = [person for person in people if person not in answers]
     if refused:
         answers |= await _reasons(session, refused, topic, now=now, purpose=purpose)
     return answers
+
+
+@cache
+def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> sa.Select[Any]:
+    """Return the statement that finds those of the given people who may be mailed; made once."""
+    seq = sa.select(LedgerHeadRow.seq).scalar_subquery()
+    return (
+        mailable_when_asked(require_age=require_age, purpose=purpose)
+        .with_only_columns(
+            SubscriberRow.id, SubscriberRow.address, SubscriberRow.name, SubscriberRow.language,
+            SubscriberRow.attributes, seq,
+            maintain_column_froms=True,
+        )
+        .where(among(SubscriberRow.id, "people", of_sqlite=of_sqlite))
+    )  # fmt: skip
 
 
 async def _reasons(

@@ -20,6 +20,29 @@ def mailable(
 
     Granted, not paused, not suppressed, not erased, and no child under 13 without a guardian's consent (P3, P8).
     """
+    born_by = youngest_birth_date(now.date())
+    return _mailable(topic, now=now, born_by=born_by, require_age=require_age, purpose=purpose)
+
+
+def mailable_when_asked(*, require_age: bool, purpose: Purpose) -> sa.Select[int]:
+    """Return the same SELECT with topic and moment left open: it is made once, and :func:`asked` fills it in."""
+    now = sa.bindparam("now", type_=SubscriberRow.paused_until.type)
+    born_by = sa.bindparam("born_by", type_=SubscriberRow.birth_date.type)
+    topic = sa.bindparam("topic", type_=StandingRow.topic.type)
+    return _mailable(topic, now=now, born_by=born_by, require_age=require_age, purpose=purpose)
+
+
+def asked(topic: str, *, now: datetime) -> dict[str, Any]:
+    """Return what :func:`mailable_when_asked` was left open for."""
+    return {"topic": topic, "now": now, "born_by": youngest_birth_date(now.date())}
+
+
+def may_be_mailed(*, now: datetime, require_age: bool) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on the person that hold for every purpose: reachable, not paused, old enough."""
+    return _may_be_mailed(now=now, born_by=youngest_birth_date(now.date()), require_age=require_age)
+
+
+def _mailable(topic: Any, *, now: Any, born_by: Any, require_age: bool, purpose: Purpose) -> sa.Select[int]:
     return (
         sa.select(SubscriberRow.id)
         .join(StandingRow, StandingRow.subscriber_id == SubscriberRow.id)
@@ -27,14 +50,12 @@ def mailable(
             StandingRow.purpose == purpose.value,
             StandingRow.topic == topic,
             StandingRow.state == State.GRANTED.value,
-            *may_be_mailed(now=now, require_age=require_age),
+            *_may_be_mailed(now=now, born_by=born_by, require_age=require_age),
         )
     )
 
 
-def may_be_mailed(*, now: datetime, require_age: bool) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions on the person that hold for every purpose: reachable, not paused, old enough."""
-    born_by = youngest_birth_date(now.date())
+def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.ColumnElement[bool]]:
     old_enough = sa.or_(
         SubscriberRow.guardian_agreed.is_(True),
         sa.and_(SubscriberRow.birth_date.is_not(None), SubscriberRow.birth_date <= born_by),

@@ -8,6 +8,7 @@ header of somebody else's mail, forgivingly and within limits, is :func:`harvest
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -80,6 +81,7 @@ def try_address(text: str) -> EmailAddress | None:
         return None
 
 
+@lru_cache(maxsize=4096)  # most people are at few domains
 def domain_to_ascii(domain: str) -> str:
     """Return a domain as lower-case A-labels (IDNA2008), or raise :class:`InvalidAddress`."""
     domain = domain.rstrip(".").lower()

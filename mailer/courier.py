@@ -243,11 +243,12 @@ class Courier:
 
     async def _claim(self, mailing_id: int, first: int, last: int, claim: str) -> Slice | Shut:
         try:
-            async with self._database.transaction() as session:
-                return await delivery.claim_slice(
-                    session, mailing_id, first=first, last=last, limit=self._slice_size, worker=self._journal.worker,
-                    now=self._clock(), claim=claim, require_age=self._require_age,
-                )  # fmt: skip
+            return await self._database.at_once(
+                partial(
+                    delivery.claim_slice, mailing_id=mailing_id, first=first, last=last, limit=self._slice_size,
+                    worker=self._journal.worker, now=self._clock(), claim=claim, require_age=self._require_age,
+                )
+            )  # fmt: skip
         except Exception:
             # Whether it was committed is not sure now: what stands in our name and is not known here goes back.
             self._live.discard(claim)
@@ -336,12 +337,17 @@ class Courier:
         clearances = {ready.row.id: ready.clearance for ready in batch.ready}
         for attempt in itertools.count():
             try:
-                async with self._database.transaction() as session:
-                    changed = await delivery.record(
-                        session, batch.mailing_id, outcomes, claim=batch.claim, now=self._clock()
-                    )
-                    for outcome in outcomes:
-                        if outcome.hard_bounce and self._on_hard_bounce is not None and attempt < HOOK_TRIES:
+                record = partial(
+                    delivery.record, mailing_id=batch.mailing_id, outcomes=outcomes, claim=batch.claim,
+                    now=self._clock(),
+                )  # fmt: skip
+                dead = [outcome for outcome in outcomes if outcome.hard_bounce]
+                if not dead or self._on_hard_bounce is None or attempt >= HOOK_TRIES:
+                    changed = await self._database.at_once(record)
+                else:
+                    async with self._database.transaction() as session:
+                        changed = await record(session)
+                        for outcome in dead:
                             person = clearances[outcome.id].subscriber
                             await self._on_hard_bounce(session, person, outcome.response)
             except Exception as error:  # noqa: BLE001 - the driver's errors are many, and none of them may lose results

@@ -12,23 +12,22 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import gate
 from consent.model import Clearance, Refusal, Refused, SubscriberId
-from kit.db import is_sqlite
+from kit.db import is_sqlite, listing
+from mailer import statements
 from mailer.outcomes import Claimed, Outcome, Proof
-from mailer.tables import DeliveryRow, MailingRow
+from mailer.statements import IS_CLAIMED, IS_HELD, IS_WAITING
+from mailer.tables import MailingRow
 
 RESPONSE_CHARACTERS = 500  # the column's width
 MOST_RANGES = 250  # jobs for one mailing: some 100 ms of a launch, and more than workers run at the same time
-_DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
-_IS_WAITING = _DELIVERY.c.state == sa.literal_column("'waiting'")  # spelt out, as the partial indexes spell it
-_IS_HELD = _DELIVERY.c.state.in_([sa.literal_column("'claimed'"), sa.literal_column("'unknown'")])
-_IS_CLAIMED = sa.and_(_IS_HELD, _DELIVERY.c.state == sa.literal_column("'claimed'"))
+_DELIVERY = statements.DELIVERY
 #: what becomes of a letter that was not sent when its mailing no longer goes out
 _REASON_BY_GATE = {"cancelled": "cancelled", "done": "too_late"}
 
@@ -97,7 +96,7 @@ async def ranges(session: AsyncSession, mailing_id: int, size: int) -> list[tupl
     the two ends are looked up, so it costs the same for a thousand and for ten million.
     """
     waiting = sa.select(_DELIVERY.c.id).where(
-        _DELIVERY.c.mailing_id == mailing_id, _IS_WAITING, _DELIVERY.c.next_at.is_(None)
+        _DELIVERY.c.mailing_id == mailing_id, IS_WAITING, _DELIVERY.c.next_at.is_(None)
     )
     first = await session.scalar(waiting.order_by(_DELIVERY.c.id).limit(1))
     last = await session.scalar(waiting.order_by(_DELIVERY.c.id.desc()).limit(1))
@@ -128,19 +127,9 @@ async def claim_slice(
     mailing = await _look(session, mailing_id)
     if mailing is None or mailing[0] != "open":
         return Shut(mailing[0] if mailing else "missing")
-    due = (
-        sa.select(_DELIVERY.c.id, _DELIVERY.c.subscriber_id, _DELIVERY.c.attempt, _DELIVERY.c.first_at)
-        .where(
-            _DELIVERY.c.mailing_id == mailing_id,
-            _IS_WAITING,
-            _DELIVERY.c.id.between(first, last),
-            sa.or_(_DELIVERY.c.next_at.is_(None), _DELIVERY.c.next_at <= now),
-        )
-        .order_by(_DELIVERY.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
-    )
-    found = (await session.execute(due)).all()
+    of_sqlite = is_sqlite(session)
+    wanted = {"mailing_id": mailing_id, "first": first, "last": last, "now": now, "limit": limit}
+    found = (await session.execute(statements.due(), wanted)).all()
     if not found:
         return Slice(mailing_id, claim, ())
     people = [SubscriberId(row.subscriber_id) for row in found]
@@ -154,14 +143,10 @@ async def claim_slice(
             case Refused(reason=reason):
                 refused.setdefault(reason, []).append(row.id)
     if rows:
+        ids = listing((row.id for row in rows), of_sqlite=of_sqlite)
         await session.execute(
-            sa.update(_DELIVERY)
-            .where(_DELIVERY.c.id.in_([row.id for row in rows]))
-            .values(
-                state="claimed", worker=worker, claim=claim, attempt=_DELIVERY.c.attempt + 1, next_at=None,
-                first_at=sa.func.coalesce(_DELIVERY.c.first_at, sa.bindparam("now", now, _DELIVERY.c.first_at.type)),
-            )
-        )  # fmt: skip
+            statements.taking(of_sqlite=of_sqlite), {"ids": ids, "by_worker": worker, "by_claim": claim, "at": now}
+        )
     for reason, ids in refused.items():
         await session.execute(
             sa.update(_DELIVERY)
@@ -186,23 +171,7 @@ async def record(
     over = _REASON_BY_GATE.get(mailing[0] if mailing else "done")
     in_order = sorted(outcomes, key=lambda outcome: outcome.id)  # so that two who record the same rows never dead-lock
     rows = [_values(_closed(outcome, over, now), claim, now) for outcome in in_order]
-    statement = (
-        sa.update(_DELIVERY)
-        .where(
-            _DELIVERY.c.id == sa.bindparam("of_id"),
-            _DELIVERY.c.claim == sa.bindparam("of_claim"),
-            sa.or_(_DELIVERY.c.state == "claimed", _DELIVERY.c.state == "unknown"),
-        )
-        .values(
-            state=sa.bindparam("to_state"), reason=sa.bindparam("to_reason"), code=sa.bindparam("to_code"),
-            enhanced=sa.bindparam("to_enhanced"), response=sa.bindparam("to_response"),
-            next_at=sa.bindparam("to_next_at"), done_at=sa.bindparam("to_done_at"),
-            attempt=_DELIVERY.c.attempt - sa.bindparam("to_uncount"),
-            claim=sa.bindparam("to_claim"), relay=sa.bindparam("to_relay"),
-        )
-    )  # fmt: skip
-    connection = await session.connection()
-    return _count(await connection.execute(statement, rows))
+    return _count(await session.execute(statements.recording(), rows))
 
 
 async def give_back(session: AsyncSession, mailing_id: int, ids: Iterable[int], *, claim: str, now: datetime) -> int:
@@ -218,7 +187,7 @@ async def give_back_strays(session: AsyncSession, worker: str, *, live: Collecti
     """
     rows = await session.execute(
         sa.select(_DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.id).where(
-            _DELIVERY.c.worker == worker, _IS_CLAIMED, _DELIVERY.c.claim.not_in(live)
+            _DELIVERY.c.worker == worker, IS_CLAIMED, _DELIVERY.c.claim.not_in(live)
         )
     )
     by_claim: dict[tuple[int, str], list[int]] = {}
@@ -235,7 +204,7 @@ async def strangers(session: AsyncSession, known: Collection[str]) -> list[str]:
         sa.select(_DELIVERY.c.worker)
         .distinct()
         .join(MailingRow, MailingRow.id == _DELIVERY.c.mailing_id)
-        .where(_IS_CLAIMED, MailingRow.gate != "done", _DELIVERY.c.worker.not_in(known))
+        .where(IS_CLAIMED, MailingRow.gate != "done", _DELIVERY.c.worker.not_in(known))
     )
     return list(rows)
 
@@ -259,7 +228,7 @@ async def settle_dead(
     decided: list[Outcome] = []
     rows = await session.execute(
         sa.select(_DELIVERY.c.id, _DELIVERY.c.mailing_id, _DELIVERY.c.claim, _DELIVERY.c.state).where(
-            _DELIVERY.c.worker.in_(sorted(workers)), _IS_HELD
+            _DELIVERY.c.worker.in_(sorted(workers)), IS_HELD
         )
     )  # sorted below: asked for an order, SQLite would read the whole table in it
     by_claim: dict[tuple[int, str], list[Outcome]] = {}
@@ -291,7 +260,7 @@ async def adopt_due(session: AsyncSession, mailing_id: int, *, size: int, now: d
         sa.select(_DELIVERY.c.id)
         .where(
             _DELIVERY.c.mailing_id == mailing_id,
-            _IS_WAITING,
+            IS_WAITING,
             _DELIVERY.c.next_at.is_not(None),
             _DELIVERY.c.next_at <= now,
         )
@@ -310,7 +279,7 @@ async def due_mailings(session: AsyncSession, *, now: datetime) -> list[int]:
     """Return the open mailings that have waiting rows whose time has come."""
     somebody_is_due = sa.exists().where(
         _DELIVERY.c.mailing_id == MailingRow.id,
-        _IS_WAITING,
+        IS_WAITING,
         _DELIVERY.c.next_at.is_not(None),
         _DELIVERY.c.next_at <= now,
     )
@@ -320,19 +289,19 @@ async def due_mailings(session: AsyncSession, *, now: datetime) -> list[int]:
 def unfinished(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
     """Return the condition that in a mailing somebody waits or is in a worker's hands; others join it."""
     of_it = _DELIVERY.c.mailing_id == mailing_id
-    return sa.or_(sa.exists().where(of_it, _IS_WAITING), sa.exists().where(of_it, _IS_CLAIMED))
+    return sa.or_(sa.exists().where(of_it, IS_WAITING), sa.exists().where(of_it, IS_CLAIMED))
 
 
 def waits_for_job(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
     """Return the condition that in a mailing somebody waits for a job, not for a moment; others join it."""
-    return sa.exists().where(_DELIVERY.c.mailing_id == mailing_id, _IS_WAITING, _DELIVERY.c.next_at.is_(None))
+    return sa.exists().where(_DELIVERY.c.mailing_id == mailing_id, IS_WAITING, _DELIVERY.c.next_at.is_(None))
 
 
 async def skip_waiting(session: AsyncSession, mailing_id: int, *, reason: str, now: datetime) -> int:
     """Close what still waits, because the mailing is over; what is claimed follows when its worker records it."""
     result = await session.execute(
         sa.update(_DELIVERY)
-        .where(_DELIVERY.c.mailing_id == mailing_id, _IS_WAITING)
+        .where(_DELIVERY.c.mailing_id == mailing_id, IS_WAITING)
         .values(state="skipped", reason=reason, done_at=now, next_at=None)
     )
     return _count(result)
@@ -368,10 +337,7 @@ async def count(session: AsyncSession, mailing_id: int) -> Counts:
 
 async def _look(session: AsyncSession, mailing_id: int) -> tuple[str, str] | None:
     """Return (gate, topic) and keep the gate as it is until this transaction ends (shared with other workers)."""
-    statement = sa.select(MailingRow.gate, MailingRow.topic).where(MailingRow.id == mailing_id)
-    if not is_sqlite(session):
-        statement = statement.with_for_update(read=True)
-    row = (await session.execute(statement)).first()
+    row = (await session.execute(statements.gate_and_topic(), {"mailing_id": mailing_id})).first()
     return None if row is None else (row[0], row[1])
 
 

@@ -46,6 +46,7 @@ STORES = {
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
     "consent/signup.py",
+    "mailer/statements.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "mailer/compaction.py",
     "campaigns/store.py", "campaigns/gathering.py", "campaigns/audience.py", "campaigns/reports.py",

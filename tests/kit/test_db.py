@@ -1,5 +1,6 @@
 """Transactions: on disk when they return, hooks after the commit, and no nesting."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from consent.tables import SuppressionRow
-from kit.db import Database, after_commit
+from kit.db import Database, Session, after_commit, among, is_sqlite, listing
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -80,3 +81,71 @@ async def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
         await writing.flush()
         async with database.reading() as session:
             assert await session.scalar(sa.select(sa.func.count()).select_from(SuppressionRow)) == 1
+
+
+async def test_a_transaction_at_once_is_a_transaction(database: Database) -> None:
+    """What it wrote is on disk when it returns, and the hooks are told then; it does not nest in another one."""
+    told: list[str] = []
+
+    async def work(session: Session) -> str:
+        session.add(SuppressionRow(address_hash="at once", reason="test", since=NOON))
+        await session.flush()
+        after_commit(session, lambda: told.append("done"))
+        return "made"
+
+    assert await database.at_once(work) == "made"
+    assert told == ["done"]
+    async with database.reading() as session:
+        assert await session.scalar(sa.select(SuppressionRow.since)) == NOON
+    async with database.transaction():
+        with pytest.raises(RuntimeError, match="already open"):
+            await database.at_once(work)
+
+
+async def test_a_transaction_at_once_that_fails_leaves_nothing(database: Database) -> None:
+    """Whatever it raises comes through; the next one works."""
+
+    async def fail(session: Session) -> None:
+        session.add(SuppressionRow(address_hash="failed", reason="test", since=NOON))
+        await session.flush()
+        after_commit(session, lambda: pytest.fail("told of what was rolled back"))
+        message = "no"
+        raise ValueError(message)
+
+    async def count(session: Session) -> int | None:
+        return await session.scalar(sa.select(sa.func.count()).select_from(SuppressionRow))
+
+    with pytest.raises(ValueError, match="no"):
+        await database.at_once(fail)
+
+    assert await database.at_once(count) == 0
+
+
+async def test_a_transaction_at_once_waits_for_nothing_else(database: Database) -> None:
+    """On SQLite it runs in one go; who waits in it would wait for ever."""
+
+    async def wait(session: Session) -> None:
+        session.add(SuppressionRow(address_hash="waited", reason="test", since=NOON))
+        await session.flush()
+        await asyncio.sleep(0)
+
+    if database.is_sqlite:
+        with pytest.raises(RuntimeError, match="awaits nothing but its session"):
+            await database.at_once(wait)
+        async with database.reading() as session:
+            assert await session.scalar(sa.select(sa.func.count()).select_from(SuppressionRow)) == 0
+    else:
+        await database.at_once(wait)
+
+
+async def test_one_parameter_names_many_numbers(database: Database) -> None:
+    """So that the statement stays the same, however many they are, and none is no error."""
+    async with database.transaction() as session:
+        of_sqlite = is_sqlite(session)
+        numbers = sa.select(sa.literal(1).label("n")).union_all(sa.select(sa.literal(2)), sa.select(sa.literal(3)))
+        some = sa.select(numbers.subquery().c.n)
+        some = some.where(among(some.selected_columns.n, "wanted", of_sqlite=of_sqlite))
+
+        for wanted in ([], [3], [1, 3, 4]):
+            found = await session.scalars(some, {"wanted": listing(wanted, of_sqlite=of_sqlite)})
+            assert sorted(found) == [n for n in wanted if n < 4]

@@ -1,0 +1,77 @@
+"""The statements of the hot path, each made once: making one costs more than carrying it out.
+
+They say nothing of when they are used; :mod:`mailer.delivery` does.
+"""
+
+from functools import cache
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from kit.db import among
+from mailer.tables import DeliveryRow, MailingRow
+
+DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
+IS_WAITING = DELIVERY.c.state == sa.literal_column("'waiting'")  # spelt out, as the partial indexes spell it
+IS_HELD = DELIVERY.c.state.in_([sa.literal_column("'claimed'"), sa.literal_column("'unknown'")])
+IS_CLAIMED = sa.and_(IS_HELD, DELIVERY.c.state == sa.literal_column("'claimed'"))
+
+
+@cache
+def gate_and_topic() -> sa.Select[str, str]:
+    """Read gate and topic of a mailing, and keep its gate as it is until the transaction ends."""
+    wanted = sa.select(MailingRow.gate, MailingRow.topic).where(MailingRow.id == sa.bindparam("mailing_id"))
+    return wanted.with_for_update(read=True)  # SQLite has one writer and leaves this out
+
+
+@cache
+def due() -> sa.Select[Any]:
+    """Find who is due in a range of deliveries, and lock them."""
+    columns = DELIVERY.c
+    return (
+        sa.select(columns.id, columns.subscriber_id, columns.attempt, columns.first_at)
+        .where(
+            columns.mailing_id == sa.bindparam("mailing_id"),
+            IS_WAITING,
+            columns.id.between(sa.bindparam("first"), sa.bindparam("last")),
+            sa.or_(columns.next_at.is_(None), columns.next_at <= sa.bindparam("now", type_=columns.next_at.type)),
+        )
+        .order_by(columns.id)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+        .with_for_update(skip_locked=True)
+    )
+
+
+@cache
+def taking(*, of_sqlite: bool) -> sa.Update:
+    """Put deliveries into a worker's hands."""
+    columns = DELIVERY.c
+    return (
+        sa.update(DELIVERY)
+        .where(among(columns.id, "ids", of_sqlite=of_sqlite))
+        .values(
+            state="claimed", worker=sa.bindparam("by_worker"), claim=sa.bindparam("by_claim"),
+            attempt=columns.attempt + 1, next_at=None,
+            first_at=sa.func.coalesce(columns.first_at, sa.bindparam("at", type_=columns.first_at.type)),
+        )
+    )  # fmt: skip
+
+
+@cache
+def recording() -> sa.Update:
+    """Write one result, where the delivery is still in its claim's hands."""
+    return (
+        sa.update(DELIVERY)
+        .where(
+            DELIVERY.c.id == sa.bindparam("of_id"),
+            DELIVERY.c.claim == sa.bindparam("of_claim"),
+            sa.or_(DELIVERY.c.state == "claimed", DELIVERY.c.state == "unknown"),
+        )
+        .values(
+            state=sa.bindparam("to_state"), reason=sa.bindparam("to_reason"), code=sa.bindparam("to_code"),
+            enhanced=sa.bindparam("to_enhanced"), response=sa.bindparam("to_response"),
+            next_at=sa.bindparam("to_next_at"), done_at=sa.bindparam("to_done_at"),
+            attempt=DELIVERY.c.attempt - sa.bindparam("to_uncount"),
+            claim=sa.bindparam("to_claim"), relay=sa.bindparam("to_relay"),
+        )
+    )  # fmt: skip
