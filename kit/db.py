@@ -236,6 +236,15 @@ def listing(numbers: Iterable[int], *, of_sqlite: bool) -> str | list[int]:
     return f"[{','.join(map(str, numbers))}]" if of_sqlite else list(numbers)
 
 
+async def moment_of(session: AsyncSession) -> datetime:
+    """Return the database's clock, so that clocks of several machines need not agree; SQLite has none of its own."""
+    if is_sqlite(session):
+        return datetime.now(UTC)
+    moment = await session.scalar(sa.select(sa.func.clock_timestamp()))
+    assert isinstance(moment, datetime)  # noqa: S101 - that is what the function returns
+    return moment
+
+
 def sync_url(url: str) -> str:
     """Return the URL for code that is not async (migrations, the job engine): same database, plain driver."""
     return url.replace("sqlite+aiosqlite", "sqlite", 1)

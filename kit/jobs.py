@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.config import WorkerSettings
-from kit.db import Database, insert, is_sqlite, sync_url
+from kit.db import Database, insert, moment_of, sync_url
 from kit.errors import ByleaveError, Temporary
 from kit.log import logger
 from kit.processes import ProcessId, lasting_seconds
@@ -289,7 +289,7 @@ class Jobs:
         begun = lasting_seconds()
         process = self._process
         async with self._database.transaction() as session:
-            now = await _now(session)
+            now = await moment_of(session)
             row = {
                 "host": process.host, "pid": process.pid, "place": process.place, "began": process.began,
                 "started_at": now, "seen_at": now,
@@ -315,7 +315,7 @@ class Jobs:
 
     async def _dead_workers(self) -> list[DeadWorker]:
         async with self._database.reading() as session:
-            now = await _now(session)
+            now = await moment_of(session)
             rows = list(await session.scalars(sa.select(WorkerBeatRow).where(WorkerBeatRow.id != self.worker)))
         silent_since = now - timedelta(seconds=self._settings.dead_after_seconds)
         dead = []
@@ -354,15 +354,6 @@ class Jobs:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-async def _now(session: AsyncSession) -> datetime:
-    """Return the database's clock, so that clocks of several machines need not agree; SQLite has none of its own."""
-    if is_sqlite(session):
-        return datetime.now(UTC)
-    moment = await session.scalar(sa.select(sa.func.clock_timestamp()))
-    assert isinstance(moment, datetime)  # noqa: S101 - that is what the function returns
-    return moment
 
 
 def _register_queues(register: Callable[..., object], settings: WorkerSettings) -> None:

@@ -27,7 +27,10 @@ OnResult = Callable[[MailT, Result, str], None]
 class Batch(Generic[MailT]):
     """The mails of one call of send_many, and the one who waits for their fates."""
 
-    def __init__(self, may_start: Callable[[MailT], bool], on_result: OnResult[MailT]) -> None:
+    def __init__(
+        self, may_start: Callable[[MailT], bool], on_result: OnResult[MailT], *, is_paced: bool = True
+    ) -> None:
+        self.is_paced = is_paced
         self.may_start = may_start
         self.on_result = on_result
         self.is_abandoned = False
@@ -76,6 +79,11 @@ class Waiting(Generic[MailT]):
     def is_abandoned(self) -> bool:
         """Whether the caller is gone."""
         return self._batch.is_abandoned
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether it waits for its turn where mail is limited."""
+        return self._batch.is_paced
 
     def may_start(self) -> bool:
         """Ask the caller; where asking fails nothing is sent."""

@@ -73,6 +73,10 @@ class Job(Protocol):
     def is_abandoned(self) -> bool:
         """Whether nobody wants the mail sent any more."""
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether it waits for its turn where mail is limited."""
+
     def may_start(self) -> bool:
         """Take the last look; called immediately before MAIL FROM is written."""
 

@@ -30,6 +30,7 @@ from mailer.delivery import Shut, Slice
 from mailer.journal import ClaimJournal, Journal
 from mailer.model import OutgoingMail
 from mailer.outcomes import Claimed, Hindrance, Outcome, judge
+from mailer.pace import UNLIMITED, Turns
 from mailer.relays import Result
 from mailer.retry import PROMOTIONS, RetryPlan
 
@@ -116,12 +117,13 @@ class Courier:
         on_hard_bounce: OnHardBounce | None = None,
         on_broken: OnBroken | None = None,
         known_workers: KnownWorkers | None = None,
+        pace: Turns = UNLIMITED,
         clock: Clock = utc_now,
     ) -> None:
         """Join the parts; the name of the worker is that of its journal."""
         self._database, self._post, self._prepare = database, post, prepare
         self._attention = Attention(database, hearing, deaf_seconds=deaf_seconds)
-        self._journal, self._clock = journal, clock
+        self._journal, self._clock, self._pace = journal, clock, pace
         self._has_lease, self._is_stopping = has_lease, is_stopping
         self._plan, self._slice_size, self._require_age = plan, slice_size, require_age
         self._on_hard_bounce, self._on_broken, self._known_workers = on_hard_bounce, on_broken, known_workers
@@ -223,29 +225,32 @@ class Courier:
         while not self._is_stopping():
             if trouble := self._post.outage:
                 raise Temporary(f"no relay can be used: {trouble}", delay=5.0)
+            if not (room := await self._pace.room(self._slice_size)):
+                continue
             claim = uuid.uuid4().hex
             self._live.add(claim)
-            taken = await self._claim(mailing_id, first, last, claim)
+            taken = await self._claim(mailing_id, first, last, claim, room)
             if isinstance(taken, Shut) or taken.is_empty:
                 self._live.discard(claim)
                 return None
             if not taken.rows:
                 self._live.discard(claim)
                 continue
-            batch = _Batch(mailing_id, claim, [])
+            rows, put_off = self._pace.part(taken.rows)
+            batch = _Batch(mailing_id, claim, [], put_off)
             try:
-                await self._fill(batch, taken.rows, compose)
+                await self._fill(batch, rows, compose)
             except Exception:
                 await self._let_go(_Batch(mailing_id, claim, [], [_untouched(row) for row in taken.rows]))
                 raise
             return batch
         return None
 
-    async def _claim(self, mailing_id: int, first: int, last: int, claim: str) -> Slice | Shut:
+    async def _claim(self, mailing_id: int, first: int, last: int, claim: str, limit: int) -> Slice | Shut:
         try:
             return await self._database.at_once(
                 partial(
-                    delivery.claim_slice, mailing_id=mailing_id, first=first, last=last, limit=self._slice_size,
+                    delivery.claim_slice, mailing_id=mailing_id, first=first, last=last, limit=limit,
                     worker=self._journal.worker, now=self._clock(), claim=claim, require_age=self._require_age,
                 )
             )  # fmt: skip
@@ -293,6 +298,7 @@ class Courier:
     async def _send(self, batch: _Batch, claim_journal: ClaimJournal) -> list[Outcome]:
         outcomes = list(batch.outcomes)
         open_ = {ready.row.id: ready for ready in batch.ready}
+        self._pace.sent(ready.clearance.address.domain for ready in batch.ready)
 
         def on_result(ready: Ready, result: Result, relay: str) -> None:
             outcome = judge(
@@ -303,6 +309,8 @@ class Courier:
                 claim_journal.ended(outcome)
             outcomes.append(outcome)
             del open_[ready.row.id]
+            if outcome.code and outcome.state != "sent":
+                self._pace.refused(relay, ready.clearance.address.domain, outcome)
 
         try:
             await self._post.send_many(

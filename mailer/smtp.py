@@ -8,7 +8,7 @@ moment its MAIL FROM is written, never sends one again whose fate is unknown, an
 import asyncio
 import random
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
@@ -16,7 +16,8 @@ from typing import Self
 from kit.errors import InvalidSettings
 from mailer.batches import Batch, MailT, OnResult, Outgoing
 from mailer.channel import Channel, Job, Timeouts, connect, tls_context
-from mailer.relays import LOCAL_CODE, Deferred, Relay, Result
+from mailer.pace import Pace
+from mailer.relays import LOCAL_CODE, Deferred, Relay, Result, Withheld
 
 TRIES = 3  # connections a mail may lose before its dot, until the caller is told to wait
 MAILS_AT_HAND = 4  # for each connection, taken from an asynchronous source ahead of time
@@ -69,6 +70,7 @@ class RelayPool:
         helo: str,
         timeouts: Timeouts = RFC_TIMEOUTS,
         messages_per_connection: int = 1000,
+        pace: Pace | None = None,
     ) -> None:
         if not relays or connections < 1 or messages_per_connection < 1:
             raise InvalidSettings("a relay pool needs a relay, a connection and a message a connection")
@@ -82,6 +84,9 @@ class RelayPool:
         self._channels: set[Channel] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._is_open = False
+        self._pace = pace
+        if pace is not None:
+            pace.attach(self)
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -106,14 +111,26 @@ class RelayPool:
     def outage(self) -> str | None:
         """Why no relay can be used now, or None. While it lasts every mail comes back deferred; better wait."""
         now = asyncio.get_running_loop().time()
-        if self._channels or self._openings or any(health.usable_from <= now for health in self._healths):
+        if self._channels or self._openings or self._usable(now):
             return None
-        return "; ".join(health.trouble for health in self._healths)
+        drained = self._drained()
+        return "; ".join(
+            f"{health.relay.name}: drained by staff" if health.relay.name in drained else health.trouble
+            for health in self._healths
+        )
 
     async def send(self, mail: Outgoing, *, may_start: Callable[[], bool]) -> Result:
-        """Send one mail and return what became of it. ``may_start`` is called when its MAIL FROM is about to go."""
+        """Send one mail and return what became of it. ``may_start`` is called when its MAIL FROM is about to go.
+
+        It goes before those of :meth:`send_many` and waits for no limit: it answers a person, and is one.
+        """
         results: list[Result] = []
-        await self.send_many((mail,), lambda _: may_start(), lambda _, result, __: results.append(result))
+        batch = Batch[Outgoing](lambda _: may_start(), lambda _, result, __: results.append(result), is_paced=False)
+        try:
+            self._enqueue(batch.job(mail))
+            await batch.until_below(1)
+        finally:
+            batch.is_abandoned = True
         return results[0]
 
     async def send_many(
@@ -158,12 +175,65 @@ class RelayPool:
 
     def take(self, relay: Relay) -> Job | None:
         """Return the next mail for a channel that can begin one now."""
+        pace = self._pace
+        if pace is not None and not pace.is_free:
+            return self._take_in_turn(relay, pace)
         while self._waiting:
             job = self._waiting.popleft()
             if not job.is_abandoned:
                 job.relay = relay.name
                 return job
         return None
+
+    def _take_in_turn(self, relay: Relay, pace: Pace) -> Job | None:
+        """Return the first mail that has its turn on this relay now."""
+        refused: set[str] = set()
+        for place, job in enumerate(self._waiting):
+            domain = _domain(job)
+            if job.is_abandoned:
+                continue
+            if not job.is_paced or (domain not in refused and pace.take(relay.name, domain)):
+                del self._waiting[place]
+                job.relay = relay.name
+                return job
+            refused.add(domain)
+        return None
+
+    # -- for the pace -------------------------------------------------------------------------------------------------
+
+    def wanted(self) -> Counter[str]:
+        """Return how many mails wait for their turn, by the domain of the recipient."""
+        return Counter(_domain(job) for job in self._waiting if job.is_paced and not job.is_abandoned)
+
+    def usable(self) -> list[str]:
+        """Return the names of the relays that can be used now."""
+        return [health.relay.name for health in self._usable(asyncio.get_running_loop().time())]
+
+    def go_on(self, *, late_after: float) -> None:
+        """Begin what has its turn now, send back who has waited longer, and leave relays that were drained."""
+        drained, now = self._drained(), asyncio.get_running_loop().time()
+        for channel in tuple(self._channels) if drained else ():
+            if channel.relay.name in drained:
+                channel.retire()
+        self._wake()
+        if self._pace is None or self._pace.is_free or not self._waiting:
+            return
+        still: list[Job] = []
+        for job in self._waiting:
+            job.since = job.since or now
+            if job.is_abandoned:
+                continue
+            if job.is_paced and now - job.since > late_after:
+                job.settle(Withheld(self._pace.again_seconds(_domain(job))))
+            else:
+                still.append(job)
+        if len(still) < len(self._waiting):
+            self._waiting = deque(still)
+
+    def _drained(self) -> frozenset[str]:
+        return frozenset() if self._pace is None else self._pace.drained
+
+    # -- for the channels ---------------------------------------------------------------------------------------------
 
     def give_back(self, job: Job, reason: str) -> None:
         """Take back a mail whose connection was lost before its dot; it may go over another one at once."""
@@ -180,7 +250,9 @@ class RelayPool:
         health.connections -= 1
         if channel.was_useful:
             health.recover()
-        elif not is_orderly:
+        if self._pace is not None and reason.startswith("421 "):
+            self._pace.closed(channel.relay.name, reason)
+        if not channel.was_useful and not is_orderly:
             health.fail(reason, asyncio.get_running_loop().time())
         self._wake()
 
@@ -188,7 +260,10 @@ class RelayPool:
         if not self._is_open:
             job.settle(Deferred(LOCAL_CODE, "4.3.2", "sending is being stopped"))
             return
-        self._waiting.append(job)
+        if job.is_paced:
+            self._waiting.append(job)
+        else:
+            self._waiting.appendleft(job)
         if wake:
             self._wake()
 
@@ -216,9 +291,12 @@ class RelayPool:
 
     def _choose(self) -> _Health | None:
         """Pick the usable relay that has the fewest connections for its weight."""
-        now = asyncio.get_running_loop().time()
-        usable = [health for health in self._healths if health.usable_from <= now and not health.is_full]
+        usable = [health for health in self._usable(asyncio.get_running_loop().time()) if not health.is_full]
         return min(usable, key=lambda health: (health.connections + 1) / health.relay.weight, default=None)
+
+    def _usable(self, now: float) -> list[_Health]:
+        drained = self._drained()
+        return [health for health in self._healths if health.usable_from <= now and health.relay.name not in drained]
 
     def _open(self, health: _Health) -> None:
         health.connections += 1
@@ -264,3 +342,7 @@ class RelayPool:
             task.cancel()
         for channel in tuple(self._channels):
             channel.abort(reason)
+
+
+def _domain(job: Job) -> str:
+    return job.mail.rcpt_to.rpartition("@")[2]

@@ -1,6 +1,6 @@
 """The tables of what goes out. Mapped classes, no behaviour."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,6 +67,33 @@ class DeliveryRow(Base):
     code: Mapped[int] = mapped_column(sa.Integer, default=0)
     enhanced: Mapped[str] = mapped_column(sa.String(12), default="")
     response: Mapped[str] = mapped_column(sa.String(500), default="")
+
+
+class PaceRow(Base):
+    """What all workers together know of one limit: what was leased of it, what its day held, what was slowed down.
+
+    ``scope`` is its name (:mod:`mailer.speeds`). Small: a row for each relay, and for each domain with a limit; rows
+    that say nothing any more are deleted. Moments are seconds since 1970 by the database's clock.
+    """
+
+    __tablename__ = "pace"
+
+    scope: Mapped[str] = mapped_column(sa.String(400), primary_key=True)
+    #: [moment, worker, count, is_hungry] of each lease that a window may still see
+    log: Mapped[list[list[Any]]] = mapped_column(Json, default=list)
+    touched_at: Mapped[float] = mapped_column(sa.Float, default=0.0)
+    #: warm-up: the first day of the plan, the day that ``used`` counts
+    first_on: Mapped[date | None] = mapped_column(sa.Date)
+    day: Mapped[date | None] = mapped_column(sa.Date)
+    used: Mapped[int] = mapped_column(sa.Integer, default=0)
+    #: slowed down: messages a second, the speed at the first refusal, moments of the last change and refusal
+    slow_rate: Mapped[float | None] = mapped_column(sa.Float)
+    slow_was: Mapped[float] = mapped_column(sa.Float, default=0.0)
+    slow_at: Mapped[float] = mapped_column(sa.Float, default=0.0)
+    refused_at: Mapped[float] = mapped_column(sa.Float, default=0.0)
+    slow_why: Mapped[str] = mapped_column(sa.String(200), default="")
+    #: staff want nothing given to this relay
+    is_drained: Mapped[bool] = mapped_column(sa.Boolean, default=False)
 
 
 class OutboxRow(Base):

@@ -210,7 +210,7 @@ class Dialogue:
         """Match one reply with what it answers."""
         step = self._awaited[0] if self._awaited else None
         if reply.code == 421 and step is not Step.DOT:  # RFC 5321 3.8: it may come at any time
-            self._end(reply.text)
+            self._end(f"421 {reply.text}")
             return
         if step is None:
             raise NotSmtp("the relay answered what was not asked")
@@ -313,7 +313,7 @@ class Dialogue:
         self._dotted = None
         self._events.append(Answered(transaction.letter, judged(reply.code, reply.text)))
         if reply.code == 421:
-            self._end(reply.text)
+            self._end(f"421 {reply.text}")
 
     def _conclude(self, transaction: _Transaction) -> None:
         self._envelope = None
