@@ -15,7 +15,7 @@ from functools import partial
 import uvicorn
 
 from byleave.joining import Joining, invitations_of
-from byleave.letters import TEMPLATES, Press, ask_to_confirm, recipient_of, relays_of
+from byleave.letters import TEMPLATES, Press, ask_to_confirm, limits_of, recipient_of, relays_of
 from byleave.readiness import ready_to_launch
 from byleave.retaining import retention_of
 from byleave.supervisor import Named
@@ -45,6 +45,7 @@ from mailer.footer import footer_templates
 from mailer.journal import Journal
 from mailer.letters import Letters, own_words
 from mailer.model import OutgoingMail
+from mailer.pace import Pace
 from mailer.postman import Postman
 from mailer.retry import RetryPlan
 from mailer.smtp import RelayPool
@@ -85,7 +86,7 @@ class Engine:
 
 
 #: opens what takes letters away
-OpenRelays = Callable[[Settings], AbstractAsyncContextManager[RelayPool]]
+OpenRelays = Callable[[Settings, Pace], AbstractAsyncContextManager[RelayPool]]
 
 
 async def assemble(
@@ -115,7 +116,8 @@ async def _worker(
     settings, database = ground.settings, ground.database
     jobs = engine.jobs = Jobs(database, settings.worker)
     await jobs.prepare()
-    pool = await stack.enter_async_context(open_relays(settings))
+    pace = Pace(database, limits_of(settings), worker=jobs.worker, clock=ground.clock)
+    pool = await stack.enter_async_context(open_relays(settings, pace))
     hearing = Hearing()
     async with database.reading() as session:
         await hearing.start(session)
@@ -125,6 +127,7 @@ async def _worker(
         has_lease=lambda: jobs.has_lease, is_stopping=lambda: jobs.is_stopping, plan=_plan(ground),
         slice_size=settings.mailer.slice_size, require_age=settings.consent.require_age,
         on_hard_bounce=partial(_suppress, ground), on_broken=partial(_hold, ground), known_workers=jobs.known_workers,
+        pace=pace,
     )  # fmt: skip
     stack.callback(courier.close)
     letters = Letters(press.sender, press.tokens, press.signer, TEMPLATES / "service")
@@ -142,8 +145,8 @@ async def _worker(
     finish = partial(jobs.stop, settings.mailer.drain_seconds)
     return [
         Named("runner", runner), Named("jobs", jobs, finish), Named("postman", postman), Named("courier", courier),
-        Named("retention", retention_of(ground, jobs)),
         Named("sign-ups", Joining(database, invitations_of(ground), wake_postman=postman.wake, clock=ground.clock)),
+        Named("pace", pace), Named("retention", retention_of(ground, jobs)),
     ]  # fmt: skip
 
 

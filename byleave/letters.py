@@ -25,12 +25,14 @@ from mailer.keys import load_keys, new_keys
 from mailer.mailings import Mailing
 from mailer.model import MailingInfo, Recipient, Sender
 from mailer.outbox import Kind, Letter
+from mailer.pace import Pace
 from mailer.postman import Parcel
 from mailer.promotion import Promotion
 from mailer.relays import Sent, Withheld, parse_relays
 from mailer.sandbox import SandboxRelay
 from mailer.signing import Signer
 from mailer.smtp import RelayPool
+from mailer.speeds import Speeds, speeds_of
 from mailer.tokens import Tokens
 
 TEMPLATES = CHECKOUT / "templates" / "email"
@@ -156,7 +158,7 @@ async def send_test(ground: Ground, mailing_id: int, to: EmailAddress) -> str:
 
 
 @asynccontextmanager
-async def relays_of(settings: Settings) -> AsyncIterator[RelayPool]:
+async def relays_of(settings: Settings, pace: Pace | None = None) -> AsyncIterator[RelayPool]:
     """Open the pool of the relays in the settings, starting the built-in sandbox relay where it is one of them."""
     relays = parse_relays(settings.mailer.relays)
     async with AsyncExitStack() as stack:
@@ -167,8 +169,17 @@ async def relays_of(settings: Settings) -> AsyncIterator[RelayPool]:
                 for relay in relays
             )
         helo = settings.mailer.helo or socket.gethostname()
-        pool = RelayPool(relays, connections=settings.mailer.connections, helo=helo)
+        pool = RelayPool(relays, connections=settings.mailer.connections, helo=helo, pace=pace)
         yield await stack.enter_async_context(pool)
+
+
+def limits_of(settings: Settings) -> Speeds:
+    """Return all limits of the settings, or raise :class:`kit.errors.InvalidSettings`."""
+    pace = settings.mailer.pace
+    return speeds_of(
+        parse_relays(settings.mailer.relays), rate=pace.rate, domain_rate=pace.domain_rate, domains=pace.domains,
+        slow_down=pace.slow_down,
+    )  # fmt: skip
 
 
 def sandbox_folder(settings: Settings) -> Path:

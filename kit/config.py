@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from kit.config_records import RecordsSettings, RetentionSettings
 from kit.config_section import Section
 from kit.config_signup import SignUpSettings
+from kit.config_sending import PaceSettings
 from kit.config_texts import AddressText, DomainText, ZoneText
 from kit.errors import InvalidSettings
 
@@ -110,6 +111,7 @@ class MailerSettings(Section):
     """How long after a temporary refusal the first new try is made."""
     retry_give_up_seconds: float = Field(default=86_400.0, gt=0)
     """How long after the first try a promotion is given up."""
+    pace: PaceSettings = PaceSettings()
 
 
 class SmtpSettings(Section):

@@ -134,7 +134,7 @@ def _serve(row: PaceRow, ask: Ask, speeds: Speeds, worker: str, at: float) -> An
     set_ = speeds.limit_of(row.scope)
     if ask.refused:
         speed = ask.speed if set_ is None else min(ask.speed or set_.rate, set_.rate)
-        slowed = slow_down(slowed, speed=speed, now=at, why=ask.refused[:WHY_CHARACTERS])
+        slowed = slow_down(slowed, speed=speed, now=at, why=ask.refused[:WHY_CHARACTERS], manners=speeds.manners)
     _keep(row, slowed)
     limit = set_ if slowed is None else Limit.per_second(slowed.rate).tighter(set_)
     if limit is None:
@@ -168,7 +168,7 @@ def _slowed(row: PaceRow, speeds: Speeds, at: float) -> Slowed | None:
         return None
     slowed = Slowed(row.slow_rate, row.slow_was, row.slow_at, row.refused_at, row.slow_why)
     set_ = speeds.limit_of(row.scope)
-    return recover(slowed, ceiling=None if set_ is None else set_.rate, now=at)
+    return recover(slowed, ceiling=None if set_ is None else set_.rate, now=at, manners=speeds.manners)
 
 
 def _keep(row: PaceRow, slowed: Slowed | None) -> None:

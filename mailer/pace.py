@@ -305,11 +305,12 @@ class Pace:
     def _hear(self, scope: str, ask: Ask, answer: Answer, begun: float) -> None:
         self._answers[scope] = answer
         if scope.startswith("day "):
-            seconds = (_midnight(self._clock()) - self._clock()).total_seconds()
+            life = (_midnight(self._clock()) - self._clock()).total_seconds()
+            pause = SHORTEST_PAUSE_SECONDS if answer.count else LOOK_SECONDS
         else:
-            seconds = answer.limit.lease_seconds if answer.limit is not None else LOOK_SECONDS
-        self._held[scope] = _Held(answer.count, begun + seconds)
-        self._pause = min(self._pause, max(seconds, SHORTEST_PAUSE_SECONDS))
+            life = pause = answer.limit.lease_seconds if answer.limit is not None else LOOK_SECONDS
+        self._held[scope] = _Held(answer.count, begun + life)
+        self._pause = min(self._pause, max(pause, SHORTEST_PAUSE_SECONDS))
         if ask.refused and answer.slowed is not None:
             _log.warning("pace.slowed", scope=_shown(scope), rate=round(answer.slowed.rate, 2), code=ask.refused[:9])
         if answer.count < ask.wanted:

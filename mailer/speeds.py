@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from kit.addresses import domain_to_ascii
 from kit.errors import InvalidSettings
 from mailer.relays import Relay
-from mailer.throttle import Limit, read_plan, read_rate
+from mailer.throttle import MANNERS, Limit, Manners, read_plan, read_rate
 
 EVERYTHING = "all"
 
@@ -40,6 +40,7 @@ class Speeds:
     relay_plans: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     domain_plans: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     slows_down: bool = True
+    manners: Manners = MANNERS
 
     @property
     def are_free(self) -> bool:

@@ -201,8 +201,8 @@ def test_a_421_to_the_dot_is_a_refusal_and_ends_the_conversation() -> None:
 
     assert wire.receive(b"421 4.3.2 closing\r\n") == [
         Answered(MAIL, Deferred(421, "4.3.2", "4.3.2 closing")),
-        NotSent(NEXT, "4.3.2 closing"),
-        Over("4.3.2 closing"),
+        NotSent(NEXT, "421 4.3.2 closing"),
+        Over("421 4.3.2 closing"),
     ]
 
 
@@ -211,7 +211,7 @@ def test_a_421_in_the_envelope_gives_the_mail_back(answers: bytes) -> None:
     wire = ready()
     wire.start(MAIL)
 
-    assert wire.receive(answers + b"421 bye\r\n") == [NotSent(MAIL, "bye"), Over("bye")]
+    assert wire.receive(answers + b"421 bye\r\n") == [NotSent(MAIL, "421 bye"), Over("421 bye")]
     assert wire.is_over
     assert wire.receive(b"250 ok\r\n") == []
 

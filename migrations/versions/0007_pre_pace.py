@@ -1,14 +1,14 @@
 """Limits that all workers keep together: what was leased, warm-up days, what is slowed down, which relays are drained.
 
-Revision 0005, after 0004.
+Revision 0007, after 0006.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
