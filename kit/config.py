@@ -16,8 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from kit.config_records import RecordsSettings, RetentionSettings
 from kit.config_section import Section
-from kit.config_signup import SignUpSettings
 from kit.config_sending import PaceSettings
+from kit.config_signup import SignUpSettings
 from kit.config_texts import AddressText, DomainText, ZoneText
 from kit.errors import InvalidSettings
 
