@@ -40,7 +40,7 @@ from kit.db import Session
 from kit.dns import SystemDns
 from kit.jobs import DeadWorker, Jobs
 from kit.log import logger
-from mailer.courier import Compose, Courier
+from mailer.courier import Courier
 from mailer.footer import footer_templates
 from mailer.journal import Journal
 from mailer.letters import Letters, own_words
@@ -49,6 +49,7 @@ from mailer.pace import Pace
 from mailer.postman import Postman
 from mailer.retry import RetryPlan
 from mailer.smtp import RelayPool
+from mailer.written import Compose
 from web.clients import networks_of
 from web.house import House, Proxies
 from web.limits import Doorkeeper

@@ -18,21 +18,21 @@ from functools import partial
 from typing import Any, Protocol
 
 from consent.hearing import Hearing
-from consent.model import Clearance, SubscriberId
+from consent.model import SubscriberId
 from kit.clock import Clock, utc_now
 from kit.db import Database, Session
-from kit.errors import ByleaveError, Permanent, Temporary
+from kit.errors import Permanent, Temporary
 from kit.jobs import Interrupted
 from kit.log import logger
 from mailer import delivery, journal
 from mailer.attention import DEAF_SECONDS, Attention
 from mailer.delivery import Shut, Slice
 from mailer.journal import ClaimJournal, Journal
-from mailer.model import OutgoingMail
 from mailer.outcomes import Claimed, Hindrance, Outcome, judge
 from mailer.pace import UNLIMITED, Turns
 from mailer.relays import Result
 from mailer.retry import PROMOTIONS, RetryPlan
+from mailer.written import Compose, Ready, letters, unanswered, untouched
 
 COMPILED_KEPT = 8  # mailings whose compiled form is kept at a time
 RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # and then each five, until the database is back
@@ -43,9 +43,6 @@ _TROUBLE = {Hindrance.NO_LEASE, Hindrance.DEAF, Hindrance.NO_JOURNAL}  # ours, a
 
 _log = logger("mailer.courier")
 
-#: Makes the finished letter to one person; called in threads. What it raises concerns this person alone, but for
-#: :class:`~kit.errors.Temporary`, which concerns them all.
-Compose = Callable[[Clearance], OutgoingMail]
 #: Compiles a mailing, once. :class:`~kit.errors.Permanent` means that nobody can get it as it is.
 Prepare = Callable[[int], Awaitable[Compose]]
 #: Told of a dead address in the transaction that records it: person, the relay's words.
@@ -54,20 +51,6 @@ OnHardBounce = Callable[[Session, SubscriberId, str], Awaitable[None]]
 OnBroken = Callable[[int, str], Awaitable[None]]
 #: Names the workers that live or are still to be settled; :meth:`kit.jobs.Jobs.known_workers` does.
 KnownWorkers = Callable[[], Awaitable[Collection[str]]]
-
-
-@dataclass(eq=False, slots=True)
-class Ready:
-    """A finished letter with the leave to send it."""
-
-    row: Claimed
-    clearance: Clearance
-    mail_from: str
-    rcpt_to: str
-    content: bytes
-    needs_smtputf8: bool
-    hindrance: Hindrance | None = None
-    has_begun: bool = False
 
 
 class Post(Protocol):
@@ -241,7 +224,7 @@ class Courier:
             try:
                 await self._fill(batch, rows, compose)
             except Exception:
-                await self._let_go(_Batch(mailing_id, claim, [], [_untouched(row) for row in taken.rows]))
+                await self._let_go(_Batch(mailing_id, claim, [], [untouched(row) for row in taken.rows]))
                 raise
             return batch
         return None
@@ -268,7 +251,7 @@ class Courier:
         size = -(-len(rows) // self._parts)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         for made in await asyncio.gather(
-            *(loop.run_in_executor(self._threads, _letters, compose, part) for part in parts)
+            *(loop.run_in_executor(self._threads, letters, compose, part) for part in parts)
         ):
             for one in made:
                 if isinstance(one, Ready):
@@ -318,7 +301,7 @@ class Courier:
             )
         except Exception as error:  # noqa: BLE001 - whatever it was, what is known of each letter has to be recorded
             _log.error("slice.broken", mailing_id=batch.mailing_id, error=type(error).__name__, exc_info=True)
-        return [*outcomes, *map(_unanswered, open_.values())]
+        return [*outcomes, *map(unanswered, open_.values())]
 
     def _may_start(self, mailing_id: int, claim_journal: ClaimJournal, ready: Ready) -> bool:
         """Take the last look, immediately before MAIL FROM. When anything is in doubt, no."""
@@ -337,7 +320,7 @@ class Courier:
     async def _let_go(self, batch: _Batch | None) -> None:
         """Give back a slice of which nothing began."""
         if batch is not None:
-            await self._record(batch, [*batch.outcomes, *(_untouched(ready.row) for ready in batch.ready)])
+            await self._record(batch, [*batch.outcomes, *(untouched(ready.row) for ready in batch.ready)])
             self._live.discard(batch.claim)
 
     async def _record(self, batch: _Batch, outcomes: list[Outcome]) -> None:
@@ -375,31 +358,5 @@ class Courier:
         return compose
 
 
-def _letters(compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
-    """Compose some letters; runs in a thread."""
-    made: list[Ready | Outcome] = []
-    for row in rows:
-        try:
-            mail = compose(row.clearance)
-        except Temporary:
-            raise
-        except Exception as error:  # noqa: BLE001 - a template is code of others; one person's values must not stop the rest
-            why = error.public if isinstance(error, ByleaveError) else type(error).__name__
-            made.append(Outcome(row.id, "skipped", "template_error", response=why, was_started=False))
-        else:
-            made.append(Ready(row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8))
-    return made
-
-
 def _states(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return dict(Counter[str](outcome.state for outcome in outcomes))
-
-
-def _unanswered(ready: Ready) -> Outcome:
-    """Nobody told what became of the letter: when it began it may have arrived."""
-    return Outcome(ready.row.id, "unknown", "answer_lost") if ready.has_begun else _untouched(ready.row)
-
-
-def _untouched(row: Claimed) -> Outcome:
-    """The letter never began; it waits again, due at once (the store gives it the moment)."""
-    return Outcome(row.id, "waiting", was_started=False)

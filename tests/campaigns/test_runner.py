@@ -11,8 +11,8 @@ from campaigns.model import State
 from campaigns.runner import Runner
 from kit.db import Database
 from kit.errors import Permanent, Temporary
-from mailer.courier import Ready
 from mailer.relays import Deferred, Result, Sent
+from mailer.written import Ready
 from tests.campaigns.test_store import given_campaign, launched, shown
 from tests.database import LATER, NOW
 from tests.mailer.carrying import PaperPost, a_courier

@@ -11,11 +11,12 @@ from consent.hearing import Hearing
 from consent.model import Clearance
 from kit.db import Database
 from mailer import delivery
-from mailer.courier import Courier, Ready
+from mailer.courier import Courier
 from mailer.delivery import Counts
 from mailer.journal import Journal
 from mailer.model import OutgoingMail
 from mailer.relays import Result, Sent, Withheld
+from mailer.written import Ready
 from tests.database import NOW
 
 EVERYTHING = (0, 1 << 40)

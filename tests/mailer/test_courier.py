@@ -14,13 +14,13 @@ from kit.db import Database
 from kit.errors import Permanent, Temporary
 from kit.jobs import Interrupted
 from mailer import delivery
-from mailer.courier import Ready
 from mailer.delivery import Counts
 from mailer.journal import Journal
 from mailer.model import OutgoingMail
 from mailer.outcomes import Outcome
 from mailer.relays import Deferred, Failed, Result, Sent, Unknown
 from mailer.tables import DeliveryRow
+from mailer.written import Ready
 from tests.database import BY_REPLY, NOW
 from tests.mailer.carrying import EVERYTHING, PaperPost, a_courier, counts, letter
 from tests.mailer.test_delivery import given_mailing
