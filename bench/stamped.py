@@ -21,6 +21,7 @@ from consent.model import Clearance
 from kit.config import Settings, load_settings
 from kit.log import configure_logging
 from mailer.batches import MailT, OnResult
+from mailer.pace import Pace
 from mailer.relays import parse_relays
 from mailer.smtp import RelayPool
 
@@ -51,9 +52,9 @@ async def run(settings: Settings, parts: list[str], stamps: TextIO) -> None:
     """Run the parts until SIGTERM."""
 
     @asynccontextmanager
-    async def open_relays(settings: Settings) -> AsyncIterator[RelayPool]:
+    async def open_relays(settings: Settings, pace: Pace) -> AsyncIterator[RelayPool]:
         relays, helo = parse_relays(settings.mailer.relays), settings.mailer.helo
-        async with StampedPool(relays, connections=settings.mailer.connections, helo=helo) as pool:
+        async with StampedPool(relays, connections=settings.mailer.connections, helo=helo, pace=pace) as pool:
             pool.stamps = stamps
             yield pool
 
