@@ -247,7 +247,8 @@ def _house(ground: Ground, press: Press) -> InboundHouse:
         secrets=ground.secrets, tokens=press.tokens, own=own,
         customer_service=parse_address(settings.company.customer_service),
         answer_every=timedelta(days=settings.consent.receipt_every_days),
-        policy_version=settings.consent.default_policy_version, signed_by_us=press.signer.has_signed,
+        policy_version=settings.consent.default_policy_version, invitations=invitations_of(ground),
+        signed_by_us=press.signer.has_signed,
         unproven_an_hour=settings.inbound.origin.unproven_an_hour,
     )  # fmt: skip
 

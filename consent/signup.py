@@ -75,16 +75,14 @@ async def due(session: AsyncSession, *, at: datetime, most: int) -> list[SignUp]
     return [_sign_up(row, wording or "") for row, wording in rows]
 
 
-async def load(session: AsyncSession, number: int, nonce: int, *, at: datetime) -> SignUp | None:
-    """Return the sign-up that a token names, unless it is gone or its time is over."""
-    found = (
-        await session.execute(
-            _rows()
-            .where(SignUpRow.id == number, SignUpRow.nonce == nonce)
-            .where(sa.or_(SignUpRow.expires_at.is_(None), SignUpRow.expires_at > at))
-            .with_for_update(of=SignUpRow)
-        )
-    ).one_or_none()
+async def load(session: AsyncSession, number: int, nonce: int, *, at: datetime, hold: bool = True) -> SignUp | None:
+    """Return the sign-up that a token names, held for a change; None where it is gone or its time is over."""
+    wanted = (
+        _rows()
+        .where(SignUpRow.id == number, SignUpRow.nonce == nonce)
+        .where(sa.or_(SignUpRow.expires_at.is_(None), SignUpRow.expires_at > at))
+    )
+    found = (await session.execute(wanted.with_for_update(of=SignUpRow) if hold else wanted)).one_or_none()
     return None if found is None else _sign_up(found[0], found[1] or "")
 
 

@@ -36,11 +36,12 @@ _CHOICE = re.compile(r"\s*([12]) [-–—] \w")
 _BETWEEN = re.compile(r"[\s,;.!、，。]+")
 
 
-def _plain(text: str) -> str:
+def plain_words(text: str) -> str:
+    """Return words in one case, without the marks between and around them, so that they can be compared."""
     return _EDGES.sub("", _BETWEEN.sub(" ", unicodedata.normalize("NFC", text).casefold()))
 
 
-_MEANINGS = {_plain(word): answer for answer, words in _WORDS.items() for word in words.split("|")}
+_MEANINGS = {plain_words(word): answer for answer, words in _WORDS.items() for word in words.split("|")}
 
 
 def read_answer(reading: Reading) -> Answer | None:
@@ -58,4 +59,4 @@ def _meaning(text: str) -> Answer | None:
     chosen = _CHOICE.match(text)  # "1 - stop all promotions": the line of our letter, copied
     if chosen:
         return Answer.YES if chosen.group(1) == "1" else Answer.NO
-    return _MEANINGS.get(_plain(text))
+    return _MEANINGS.get(plain_words(text))

@@ -19,7 +19,7 @@ from consent import ledger
 from consent.model import Proof, Subscriber, SubscriberId
 from consent.policy import all_topics
 from consent.subscribers import among
-from inbound import soft_bounces
+from inbound import applicants, sign_ups, soft_bounces
 from inbound import triage as acts
 from inbound.answers import Answer, read_answer
 from inbound.authenticity import Verdict as Trust
@@ -29,6 +29,7 @@ from inbound.hand import Hand, House, Outgoing, answered_by
 from inbound.loops import why_loop, why_no_answer
 from inbound.model import Envelope, Origin, Reading, Verdict
 from inbound.returned import is_report_ours
+from inbound.sign_ups import Answered, SignUpAction
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.traces import Trace, find_trace
 from inbound.triage import Action, Situation, triage
@@ -106,7 +107,9 @@ async def decide(session: AsyncSession, mails: Mapping[int, Paper], *, house: Ho
         if isinstance(action, acts.Withdraw | acts.RequestSubscribe | acts.Confirm | acts.Rejoin | acts.Suppress)
     }
     hands = []
-    async with ledger.together(session, movers) if movers else nullcontext():  # the ledger's lock before any other
+    joins = any(isinstance(action, SignUpAction) for case in cases for action in case.actions)
+    # the ledger's lock before any other
+    async with ledger.together(session, movers) if movers or joins else nullcontext():
         outgoing = Outgoing(await _latest(session, cases, house))
         for case in cases:
             paper = case.paper
@@ -136,7 +139,7 @@ class _Case:
     sender: Subscriber | None
     mailing_id: int | None
     trust: Trust
-    actions: tuple[Action, ...]
+    actions: tuple[Action | SignUpAction, ...]
 
     @property
     def people(self) -> dict[SubscriberId, Subscriber]:
@@ -146,6 +149,8 @@ class _Case:
 async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House) -> list[_Case]:
     """Look up everything about some mails at once, and decide each."""
     traces = {number: find_trace(one.reading, one.envelope, house.tokens) for number, one in mails.items()}
+    answered = await applicants.answered_by(session, traces, {number: one.at for number, one in mails.items()})
+    traces |= dict.fromkeys(answered)  # their tokens name no subscriber
     tokens = [trace.token for trace in traces.values() if trace is not None]
     people = await among(
         session,
@@ -165,6 +170,9 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
         asked = await _asked(session, reading, trace, house.tokens, paper.at)
         trust = _trust(paper, trace, owner, sender)
         no_answer = why_no_answer(reading.mail, paper.envelope, house.own)
+        if number in answered:
+            cases.append(_answer_to_sign_up(number, paper, answered[number], no_answer, house))
+            continue
         if trust.rung.is_unproven and reading.verdict.is_wish:
             no_answer = no_answer or ("" if room > 0 else "there were too many such mails in the last hour")
             room -= 1
@@ -184,6 +192,14 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
         )
         cases.append(_Case(number, paper, owner, sender, mailing_id, trust, triage(reading, situation, trust)))
     return cases
+
+
+def _answer_to_sign_up(number: int, paper: Paper, answered: Answered, no_answer: str, house: House) -> _Case:
+    """Decide an answer to a letter about a sign-up: it is about no subscriber, whoever sent it."""
+    reading, origin = paper.reading, paper.origin
+    loop = why_loop(reading.mail, house.own)
+    actions = sign_ups.decide(reading, answered, origin=origin, no_answer=no_answer, loop=loop)
+    return _Case(number, paper, None, None, None, answered.trust(reading.mail.sender, origin), actions)
 
 
 async def _room_for_unproven(

@@ -14,14 +14,17 @@ from consent.ledger import Done, Outcome, Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from consent.rejoin import undo
 from inbound import triage as acts
+from inbound.applicants import carry_out
 from inbound.authenticity import Verdict as Trust
 from inbound.loops import OwnNames
 from inbound.model import Reading
+from inbound.sign_ups import SignUpAction
 from inbound.soft_bounces import COUNTED
 from inbound.triage import Action
 from kit.addresses import EmailAddress
 from kit.db import Session
 from kit.secrets import Secrets
+from mailer.invitations import Invitations
 from mailer.outbox import Kind, Letter
 from mailer.tokens import Tokens
 
@@ -46,6 +49,7 @@ class House:
     customer_service: EmailAddress
     answer_every: timedelta  # at most one service mail of a kind to an address in this time
     policy_version: str
+    invitations: Invitations
     unproven_an_hour: int = 1000  # wishes of senders for whom nothing vouches that are carried out and answered
     signed_by_us: Callable[[bytes], bool] = never  # whether the header of a returned letter bears our signature
 
@@ -70,7 +74,7 @@ class Outgoing:
         return True
 
 
-def answered_by(action: Action) -> tuple[SubscriberId, Kind] | None:
+def answered_by(action: Action | SignUpAction) -> tuple[SubscriberId, Kind] | None:
     """Return whom an action may send a letter of which kind; it goes out once in ``House.answer_every`` at most."""
     match action:
         case acts.Receipt():
@@ -104,9 +108,14 @@ class Hand:
     queued: bool = False
     left: dict[str, Any] = field(default_factory=dict)  # for the receipt: the topics that ended, and the event
 
-    async def act(self, action: Action) -> None:
+    async def act(self, action: Action | SignUpAction) -> None:
         """Carry out one action."""
         match action:
+            case _ if isinstance(action, SignUpAction):
+                self.done.append(await carry_out(
+                    self.session, action, self.house.invitations, policy_version=self.house.policy_version, at=self.at
+                ))  # fmt: skip
+                self.queued = True
             case acts.Withdraw():
                 await self._withdraw(action)
             case acts.Receipt():

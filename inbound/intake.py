@@ -13,17 +13,20 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from inbound import deferred, dispatch
+from inbound.answers import Answer
 from inbound.content import content_key
 from inbound.desk import Desk
 from inbound.dispatch import Decided, House, Paper
-from inbound.model import Channel, Envelope, InboundMail, Origin, Reading
+from inbound.model import Channel, Envelope, InboundMail, Origin, Reading, Verdict
 from inbound.readers import Readers
+from inbound.sign_ups import says
 from inbound.traces import find_trace
 from inbound.world import World
 from kit.clock import Clock, utc_now
 from kit.config import InboundSettings
 from kit.db import Database
 from kit.log import logger
+from mailer.tokens import Purpose
 
 LARGE = 131_072  # octets: a larger mail is read in a lane of its own, one after the other, so that it holds up no other
 LOOKERS = 16  # mails whose origin is looked up at one time: that is waiting for the DNS
@@ -192,13 +195,11 @@ class Intake:
             lane.release()
 
     async def _origin(self, raw: bytes, reading: Reading, envelope: Envelope, at: datetime) -> Origin | None:
-        """Look where a mail comes from, if what it asks for depends on that: a wish without our token does.
+        """Look where a mail comes from, if what it asks for depends on that.
 
-        Mail with a token never waits for the DNS. Where too many wait already, the mail is kept and decided later.
+        Other mail never waits for the DNS. Where too many wait already, the mail is kept and decided later.
         """
-        if self._look is None or not reading.verdict.is_wish or reading.mail.sender is None:
-            return None
-        if find_trace(reading, envelope, self._house.tokens) is not None:
+        if self._look is None or reading.mail.sender is None or not self._matters_who_wrote(reading, envelope):
             return None
         async with asyncio.timeout(QUEUE_SECONDS):
             await self._lookers.acquire()
@@ -207,6 +208,15 @@ class Intake:
             return await asyncio.wrap_future(looking)
         finally:
             self._lookers.release()
+
+    def _matters_who_wrote(self, reading: Reading, envelope: Envelope) -> bool:
+        """Whether more than a token is asked of a mail: a wish without one, or a guardian's yes (P8)."""
+        if reading.verdict in {Verdict.AUTO, Verdict.BOUNCE, Verdict.COMPLAINT}:
+            return False
+        trace = find_trace(reading, envelope, self._house.tokens)
+        if trace is None:
+            return reading.verdict.is_wish
+        return trace.token.purpose is Purpose.GUARDIAN and says(reading) is Answer.YES
 
     async def _commit(self, papers: Sequence[Paper]) -> list[Decided | None]:
         """Decide mails in one transaction; None for those that were taken before."""

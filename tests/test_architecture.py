@@ -70,7 +70,7 @@ PURE = {
     "mailer/links.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
     "consent/spreadsheet.py", "campaigns/collective.py",
-    "mailer/throttle.py", "mailer/speeds.py", "consent/guardians.py", "consent/admission.py",
+    "mailer/throttle.py", "mailer/speeds.py", "consent/guardians.py", "consent/admission.py", "inbound/sign_ups.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from consent.admission import Rules
 from consent.ledger import Source, confirm
 from consent.model import Door, Proof, SubscriberId
 from consent.subscribers import Profile, add
@@ -25,6 +26,7 @@ from inbound.worlds import Worlds
 from kit.addresses import parse_address
 from kit.config import InboundSettings, LmtpSettings, SmtpSettings
 from kit.db import Database
+from mailer.invitations import Invitations
 from mailer.tables import MailingRow, OutboxRow
 from mailer.tokens import Tokens
 from tests.database import NOW, SECRETS
@@ -45,6 +47,7 @@ HOUSE = House(
     customer_service=SERVICE,
     answer_every=timedelta(days=7),
     policy_version="1",
+    invitations=Invitations(SECRETS, Rules(), timedelta(days=7)),
 )
 
 
