@@ -245,7 +245,7 @@ class WorkerSettings(Section):
     """How many jobs one worker runs at the same time."""
     beat_seconds: float = Field(default=1.0, gt=0)
     """How often a worker says that it is alive."""
-    dead_after_seconds: float = Field(default=10.0, gt=0)
+    dead_after_seconds: float = Field(default=6.0, gt=0)
     """After so long without a beat a worker's jobs are taken over."""
     poll_seconds: float = Field(default=0.5, gt=0)
     """How often new jobs are looked for."""

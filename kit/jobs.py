@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -72,7 +72,8 @@ class Jobs:
         self._threads: ThreadPoolExecutor | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._is_started = False
-        self._last_beat = float("-inf")
+        self._last_beat = self._looked_at = float("-inf")
+        self._beats: dict[str, tuple[datetime, float]] = {}  # of other workers, and since when each is unchanged
         self._stopping = asyncio.Event()
         self.worker = f"{self._process.host[:40]}-{self._process.pid}-{uuid.uuid4().hex[:8]}"
         """The name of this worker; another one after each start."""
@@ -314,14 +315,23 @@ class Jobs:
                 _log.info("worker.buried", worker=dead.id, is_surely_gone=dead.is_surely_gone)
 
     async def _dead_workers(self) -> list[DeadWorker]:
+        """Return who is surely gone, said so, or has not beaten for its time, told by this process's own clock.
+
+        What is compared is whether a beat changed between our looks, never two clocks: one that jumps kills nobody
+        and keeps nobody alive. Who could not look for a while (it was frozen, or the database was gone for all)
+        begins to watch anew.
+        """
         async with self._database.reading() as session:
-            now = await moment_of(session)
             rows = list(await session.scalars(sa.select(WorkerBeatRow).where(WorkerBeatRow.id != self.worker)))
-        silent_since = now - timedelta(seconds=self._settings.dead_after_seconds)
+        now, patience = lasting_seconds(), self._settings.dead_after_seconds
+        known, self._beats = self._beats if now - self._looked_at < patience / 2 else {}, {}
+        self._looked_at = now
         dead = []
         for row in rows:
+            beat, since = known.get(row.id, (row.seen_at, now))
+            self._beats[row.id] = (row.seen_at, since if beat == row.seen_at else now)
             is_gone = ProcessId(row.host, row.place, row.pid, row.began).is_surely_gone
-            if is_gone or row.seen_at < silent_since:
+            if is_gone or row.seen_at == _LONG_AGO or now - self._beats[row.id][1] > patience:
                 dead.append(DeadWorker(row.id, is_gone))
         return dead
 
