@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -35,10 +36,16 @@ class Record:
 
 
 class RecordingRelay:
-    """``with RecordingRelay() as relay`` serves at ``relay.url``; `pause` seconds go by before each answer to a dot."""
+    """``with RecordingRelay() as relay`` serves at ``relay.url``; `pause` seconds go by before each answer to a dot.
 
-    def __init__(self, *, pause: float = 0.0) -> None:
+    ``swaps`` puts other replies in the place of its own in the first connection, by number (the greeting is 0). It
+    stands by what it says: what it refuses is not taken, and behind a 421 it closes.
+    """
+
+    def __init__(self, *, pause: float = 0.0, swaps: Mapping[int, bytes] | None = None) -> None:
         self.pause = pause
+        self.swaps = dict(swaps or {})
+        self.sessions: set[_Session] = set()
         self.port = 0
         self.record = Record()
         self._loop = asyncio.new_event_loop()
@@ -67,7 +74,7 @@ class RecordingRelay:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        sessions: set[_Session] = set()
+        sessions = self.sessions
 
         def session() -> "_Session":
             made = _Session(self, sessions)
@@ -92,6 +99,7 @@ class _Session(asyncio.Protocol):
         self._letter: Letter | None = None
         self._is_in_data = False
         self._is_waiting = False
+        self._swaps, relay.swaps = relay.swaps, {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -122,17 +130,22 @@ class _Session(asyncio.Protocol):
             case b"EHLO":
                 self._say(b"250-recording.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 20000000")
             case b"MAIL":
-                self._letter = Letter(_path(line), time.monotonic())
-                self._relay.record.begun.append(self._letter)
-                self._say(b"250 2.1.0 Ok")
+                letter = Letter(_path(line), time.monotonic())
+                self._relay.record.begun.append(letter)
+                self._letter = letter if self._say(b"250 2.1.0 Ok") else None
             case b"RCPT" if self._letter is not None:
-                self._letter.rcpt_to = _path(line)
-                self._relay.record.reached.add(self._letter.rcpt_to)
-                self._say(b"250 2.1.5 Ok")
-            case b"DATA" if self._letter is not None:
-                self._is_in_data = True
-                self._buffer[:0] = b"\r\n"
-                self._say(b"354 go on")
+                if self._say(b"250 2.1.5 Ok"):
+                    self._letter.rcpt_to = _path(line)
+                    self._relay.record.reached.add(self._letter.rcpt_to)
+            case b"DATA" if self._letter is not None and self._letter.rcpt_to:
+                if self._say(b"354 go on"):
+                    self._is_in_data = True
+                    self._buffer[:0] = b"\r\n"
+            case b"RCPT" | b"DATA":
+                self._say(b"503 5.5.1 not now")
+            case b"RSET":
+                self._letter = None
+                self._say(b"250 2.0.0 Ok")
             case b"QUIT":
                 self._say(b"221 2.0.0 Bye")
                 self.close_gently()
@@ -158,16 +171,21 @@ class _Session(asyncio.Protocol):
 
     def _answer(self, letter: Letter) -> None:
         # what is written to a socket that is still open counts as taken, whether the other side lives to read it or not
-        if self._transport is not None:
+        if self._transport is not None and self._say(b"250 2.0.0 Ok: taken"):
             self._relay.record.taken.append(letter)
-            self._say(b"250 2.0.0 Ok: taken")
         if self._is_waiting:
             self._is_waiting = False
             self._go_on()
 
-    def _say(self, reply: bytes) -> None:
+    def _say(self, reply: bytes) -> bool:
+        """Answer, perhaps with another reply than this one; return whether it was a yes."""
+        reply = self._swaps.pop(0, reply)
+        self._swaps = {place - 1: other for place, other in self._swaps.items()}
         if self._transport is not None:
             self._transport.write(reply + b"\r\n")
+            if reply.startswith(b"421"):
+                self.close_gently()
+        return reply < b"4"
 
     def close_gently(self) -> None:
         if self._transport is not None:
