@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-import uvicorn
-
 from byleave.joining import Joining, invitations_of
-from byleave.letters import TEMPLATES, Press, ask_to_confirm, limits_of, recipient_of, relays_of
+from byleave.letters import TEMPLATES, Press, limits_of, recipient_of, relays_of
 from byleave.readiness import ready_to_launch
 from byleave.retaining import retention_of
+from byleave.serving import WebServer, exits_of, unwritten_of
 from byleave.supervisor import Named
 from byleave.wiring import Ground
 from campaigns import store
@@ -50,11 +49,6 @@ from mailer.postman import Postman
 from mailer.retry import RetryPlan
 from mailer.smtp import RelayPool
 from mailer.written import Compose
-from web.clients import networks_of
-from web.house import House, Proxies
-from web.limits import Doorkeeper
-from web.pages import Pages
-from web.site import site
 
 PARTS = ("listener", "imap", "worker", "web")
 
@@ -69,7 +63,7 @@ class Engine:
     services: list[Named] = field(default_factory=list)
     smtp: Listener | None = None
     lmtp: Listener | None = None
-    web: "WebServer | None" = None
+    web: WebServer | None = None
     jobs: Jobs | None = None
     postman: Postman | None = None
 
@@ -102,8 +96,9 @@ async def assemble(
     if {"listener", "imap"} & set(only):
         engine.services += await _inbound(ground, press, engine, stack, only)
     if "web" in only and ground.settings.web.enabled:
-        engine.web = WebServer(ground, press)
-        engine.services.append(Named("web", engine.web))
+        exits = exits_of(ground)
+        engine.web = WebServer(ground, press, exits)
+        engine.services += [Named("web", engine.web), Named("opt-outs", exits)]
     engine.services += worker
     return engine
 
@@ -119,7 +114,7 @@ async def _worker(
     await jobs.prepare()
     pace = Pace(database, limits_of(settings), worker=jobs.worker, clock=ground.clock)
     pool = await stack.enter_async_context(open_relays(settings, pace))
-    hearing = Hearing()
+    hearing = Hearing(unwritten=unwritten_of(settings))
     async with database.reading() as session:
         await hearing.start(session)
     journal = Journal(settings.var_folder / "journal", jobs.worker)
@@ -259,68 +254,3 @@ def _look(settings: OriginSettings) -> Look | None:
         return None
     dns = SystemDns(settings.name_servers)
     return Look(dns, settings.seconds, settings.own_server, frozenset(map(str.lower, settings.arc_sealers)))
-
-
-# -- the pages --------------------------------------------------------------------------------------------------------
-
-
-def house_of(ground: Ground, press: Press) -> House:
-    """Return what the customers' pages stand on, from the settings."""
-    settings, web, version = ground.settings, ground.settings.web, ground.settings.consent.default_policy_version
-    pages = Pages(
-        company=settings.company.name, policy_url=settings.company.policy_url, policy_version=version,
-        customer_service=settings.company.customer_service, language=web.language,
-    )  # fmt: skip
-    doorkeeper = Doorkeeper(
-        a_minute_per_network=web.requests_a_minute_per_network, a_minute_per_link=web.requests_a_minute_per_link,
-        a_second=web.requests_a_second,
-    )  # fmt: skip
-    return House(
-        ground.database, press.tokens, pages, ground.clock, version, partial(ask_to_confirm, ground), doorkeeper,
-        Proxies(networks_of(web.proxies), web.proxy_header),
-    )  # fmt: skip
-
-
-class WebServer:
-    """Serves the customers' pages with uvicorn, ``ready`` once it listens on ``port``."""
-
-    def __init__(self, ground: Ground, press: Press) -> None:
-        """Join the pages; the socket is opened by :meth:`run`."""
-        settings = ground.settings
-        house = house_of(ground, press)
-        self.port = settings.web.port
-        self.ready = asyncio.Event()
-        self._settings = settings.web
-        self._app = site(house)
-
-    async def run(self) -> None:
-        """Serve until cancelled; open requests are finished."""
-        config = uvicorn.Config(
-            self._app, host=self._settings.host, port=self.port, log_config=None, access_log=False, server_header=False,
-            log_level="critical",
-            ssl_certfile=self._settings.tls_certificate or None, ssl_keyfile=self._settings.tls_key or None,
-            lifespan="off", timeout_keep_alive=5, limit_concurrency=1000, proxy_headers=False,
-        )  # fmt: skip
-        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((self._settings.host, self.port))
-            self.port = listening.getsockname()[1]
-            server = _Server(config)
-            serving = asyncio.create_task(server.serve(sockets=[listening]), name="uvicorn")
-            try:
-                while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells it no other way
-                    await asyncio.sleep(0.01)
-                self.ready.set()
-                await asyncio.shield(serving)
-            except asyncio.CancelledError:
-                server.should_exit = True
-                await serving
-                raise
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to the supervisor."""
-
-    def install_signal_handlers(self) -> None:
-        """Install none."""

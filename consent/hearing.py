@@ -2,7 +2,8 @@
 
 A worker asks :meth:`Hearing.heard` before each MAIL FROM. What this process commits is heard the moment it is on disk,
 before the door answers. What others commit comes as a notice of the database (:func:`announce`, PostgreSQL only) and
-is read from the end of the ledger by :meth:`Hearing.catch_up`, whether a notice came or not.
+is read from the end of the ledger by :meth:`Hearing.catch_up`, whether a notice came or not. What a door of this
+machine could not write into the ledger yet is read from its disk (:mod:`consent.unwritten`).
 """
 
 import json
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.model import Act, Clearance, Event
+from consent.model import Act, Clearance, Event, SubscriberId
 from consent.tables import ConsentEventRow
+from consent.unwritten import Unwritten
 from kit.db import is_sqlite
 from kit.notices import MOST_OCTETS
 
@@ -32,6 +34,10 @@ class Hearing:
     seq: int = 0  # the last place of the ledger that was read
     #: person -> topic, or "*" for all -> the latest place in the ledger of a withdrawal
     _left: dict[int, dict[str, int]] = field(default_factory=dict)
+    unwritten: Unwritten | None = None
+    #: whose opt-outs are on disk and not in the ledger yet; nothing is sent to them meanwhile
+    waiting: frozenset[SubscriberId] = frozenset()
+    _meanwhile: frozenset[SubscriberId] = frozenset()  # who joined them while the disk and the ledger were read
 
     def __post_init__(self) -> None:
         _listeners.add(self)
@@ -66,10 +72,16 @@ class Hearing:
 
     async def start(self, session: AsyncSession) -> None:
         """Begin at the present end of the ledger."""
+        waiting = self._on_disk()
         self.seq = await session.scalar(sa.select(sa.func.max(ConsentEventRow.seq))) or 0
+        self.waiting = waiting | self._meanwhile
 
     async def catch_up(self, session: AsyncSession) -> int:
-        """Read what was appended since, by any process; return how many withdrawals that were."""
+        """Read what was appended since, by any process; return how many withdrawals that were.
+
+        The disk is read first: a wish that has gone from there is in the ledger by then.
+        """
+        waiting = self._on_disk()
         rows = await session.execute(
             sa.select(ConsentEventRow.seq, ConsentEventRow.subscriber_id, ConsentEventRow.act, ConsentEventRow.topics)
             .where(ConsentEventRow.seq > self.seq)
@@ -81,7 +93,17 @@ class Hearing:
             if is_leaving(Act(act)):
                 self.note(seq, person, Act(act), tuple(topics))
                 count += 1
+        self.waiting = waiting | self._meanwhile
         return count
+
+    def hold_back(self, people: frozenset[SubscriberId]) -> None:
+        """Send nothing to some people whose opt-outs were just put on disk."""
+        self._meanwhile |= people
+        self.waiting |= people
+
+    def _on_disk(self) -> frozenset[SubscriberId]:
+        self._meanwhile = frozenset()
+        return self.unwritten.people() if self.unwritten is not None else frozenset()
 
 
 def is_leaving(act: Act) -> bool:
@@ -107,3 +129,9 @@ def tell(event: Event) -> None:
     """Tell every listener of this process; called after the commit, before the door answers."""
     for listener in _listeners:
         listener.note(event.seq, event.subscriber, event.act, event.topics)
+
+
+def hold_back(people: frozenset[SubscriberId]) -> None:
+    """Tell every listener of this process whose opt-outs are on disk, before the door answers."""
+    for listener in _listeners:
+        listener.hold_back(people)

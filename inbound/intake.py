@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from inbound import deferred, dispatch
 from inbound.answers import Answer
 from inbound.content import content_key
-from inbound.desk import Desk
 from inbound.dispatch import Decided, House, Paper
 from inbound.model import Channel, Envelope, InboundMail, Origin, Reading, Verdict
 from inbound.readers import Readers
@@ -25,6 +24,7 @@ from inbound.world import World
 from kit.clock import Clock, utc_now
 from kit.config import InboundSettings
 from kit.db import Database
+from kit.desk import Desk
 from kit.log import logger
 from mailer.tokens import Purpose
 

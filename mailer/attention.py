@@ -59,6 +59,8 @@ class Attention:
             self._notices.take_in()  # half a microsecond where nothing came
         if self._hearing.heard(clearance):
             return Hindrance.WITHDRAWN
+        if clearance.subscriber in self._hearing.waiting:
+            return Hindrance.UNWRITTEN
         if self._gates.get(mailing_id) != "open":
             return Hindrance.HELD
         return Hindrance.DEAF if lasting_seconds() - self._heard_at > self._deaf_seconds else None

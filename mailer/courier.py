@@ -39,7 +39,7 @@ RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # and then each five, until th
 
 STRANGERS_EACH_SECONDS = 30.0
 HOOK_TRIES = 3  # a hook that goes on failing must not keep results from being recorded
-_TROUBLE = {Hindrance.NO_LEASE, Hindrance.DEAF, Hindrance.NO_JOURNAL}  # ours, and likely over soon
+_TROUBLE = {Hindrance.NO_LEASE, Hindrance.DEAF, Hindrance.UNWRITTEN, Hindrance.NO_JOURNAL}  # ours, and likely over soon
 
 _log = logger("mailer.courier")
 

@@ -1,6 +1,6 @@
 """The mailings themselves, as other rooms may know them: what was written, about which topic."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,12 @@ async def load(session: AsyncSession, mailing_id: int) -> Mailing | None:
     """Return a mailing, or None where there is no such one."""
     row = await session.get(MailingRow, mailing_id, populate_existing=True)
     return None if row is None else _value(row)
+
+
+async def topics(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+    """Return the topics of some mailings, by number; who is not known is left out."""
+    rows = await session.execute(sa.select(MailingRow.id, MailingRow.topic).where(MailingRow.id.in_(sorted(ids))))
+    return {int(number): str(topic) for number, topic in rows}
 
 
 async def latest(session: AsyncSession, most: int) -> tuple[Mailing, ...]:

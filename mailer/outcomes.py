@@ -57,6 +57,7 @@ class Hindrance(Enum):
     NO_LEASE = "no_lease"  # others may take this worker for dead
     HELD = "held"  # the campaign was paused or ended
     DEAF = "deaf"  # withdrawals could not be read for a while, so nobody knows who has left
+    UNWRITTEN = "unwritten"  # an opt-out of theirs is on disk and not in the ledger yet, so nobody knows what it covers
     NO_JOURNAL = "no_journal"  # what begins can't be written down
 
 

@@ -9,7 +9,9 @@ from consent.ledger import Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from kit.clock import Clock
 from kit.db import Database, Session
+from mailer.exits import Exits
 from mailer.tokens import Purpose, Token, Tokens
+from web.bursts import Touches
 from web.clients import Network, ProxyHeader
 from web.limits import Doorkeeper
 from web.pages import Pages
@@ -36,8 +38,10 @@ class House:
     clock: Clock
     policy_version: str
     ask_to_confirm: AskToConfirm
+    exits: Exits
     doorkeeper: Doorkeeper
     proxies: Proxies = field(default_factory=Proxies)
+    touches: Touches = field(default_factory=Touches)
 
     def token(self, purpose: Purpose, text: str) -> Token | None:
         """Return what the token of a URL says, or None unless it is genuine and made for this page."""

@@ -4,6 +4,8 @@ Turning a topic off takes effect at once. Turning one on asks the owner of the a
 forwarded to a friend together with the mail.
 """
 
+import time
+
 from starlette.responses import Response
 
 from consent import policy
@@ -20,6 +22,7 @@ WORDING = "Topics chosen on the preference page, each with an unticked box until
 
 async def show(visit: Visit) -> Response:
     """Show which topics the person receives. Changes nothing."""
+    visit.house.touches.opened(visit.token, time.monotonic())
     return await _page(visit, told="")
 
 

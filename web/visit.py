@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from consent.ledger import Source
 from consent.model import Door, Subscriber, SubscriberId
+from consent.unwritten import Wish
 from mailer.tokens import Token
 from web import languages
 from web.clients import network_of
@@ -85,6 +86,16 @@ class Visit:
     def source(self, door: Door = Door.PAGE, *, wording: str = "") -> Source:
         """Return the source of an act on this page: the link is the proof, ``wording`` the words that were shown."""
         return self.house.source(door, wording=wording, mailing=self.token.mailing_id)
+
+    async def leave(self, door: Door, *, everything: bool = False, evidence: Mapping[str, str] | None = None) -> None:
+        """Take the person off the topic of the link's mailing, or off everything; on disk when this returns."""
+        if not self.person:
+            return  # a test letter names nobody: there is nobody to take off
+        mailing = self.token.mailing_id
+        facts = {**({"mailing": str(mailing)} if mailing else {}), **(evidence or {})}
+        await self.house.exits.leave(
+            Wish(self.person, mailing, door, self.house.clock(), everything, facts, self.house.policy_version)
+        )
 
     async def form(self) -> Form:
         """Read the body as a form, with bounds; ``is_whole`` is false for what is none."""

@@ -1,8 +1,10 @@
 """A small shop with its pages, one subscriber and one mailing: what the tests of pages stand in."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,9 +15,11 @@ from consent import ledger, policy, subscribers
 from consent.model import Door, Proof, SubscriberId
 from consent.standing import events_of, granted_topics
 from consent.tables import SubscriberRow
+from consent.unwritten import Unwritten
 from kit.addresses import parse_address
 from kit.db import Database
 from kit.secrets import Secrets
+from mailer.exits import Exits
 from mailer.tables import MailingRow
 from mailer.tokens import Purpose as For
 from mailer.tokens import Tokens
@@ -47,6 +51,7 @@ class Shop:
     client: httpx.AsyncClient
     anna: SubscriberId
     mailing: int
+    house: House
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def url(self, purpose: For, extra: int = 0) -> str:
@@ -64,13 +69,32 @@ class Shop:
                 sa.update(SubscriberRow).where(SubscriberRow.id == self.anna).values(language=language)
             )
 
+    @asynccontextmanager
+    async def read_only(self) -> AsyncIterator[None]:
+        """Let the database take no writes meanwhile, as after a failover or with a full disk."""
+        engine = self.database.engine
+        lite = self.database.is_sqlite
+
+        def refuse(connection: sa.Connection) -> None:
+            if lite:
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+            else:
+                connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+        sa.event.listen(engine.sync_engine, "begin", refuse)
+        try:
+            yield
+        finally:
+            sa.event.remove(engine.sync_engine, "begin", refuse)
+            await engine.dispose()
+
     async def events(self) -> int:
         async with self.database.reading() as session:
             return len(await events_of(session, self.anna))
 
 
 @pytest.fixture
-async def shop(database: Database) -> AsyncIterator[Shop]:
+async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
     tokens = Tokens(SECRETS.token_keys, 1)
     async with database.transaction() as session:
         topics = [policy.TopicValue("deals", "Deals"), policy.TopicValue("events", "Events & <Meet-ups>")]
@@ -88,8 +112,11 @@ async def shop(database: Database) -> AsyncIterator[Shop]:
         asked.append(topics)
 
     pages = pages_of_a_shop()
+    exits = Exits(database, Unwritten(tmp_path / "opt-outs"))
     moments = iter(range(1, 1000))
-    house = House(database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, GENEROUS)
+    house = House(
+        database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, exits, GENEROUS
+    )
     transport = httpx.ASGITransport(app=site(house), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
-        yield Shop(database, tokens, client, anna, mailing.id, asked)
+        yield Shop(database, tokens, client, anna, mailing.id, house, asked)

@@ -13,7 +13,6 @@ from consent.standing import event_from
 from consent.subscribers import Profile, add
 from consent.tables import ConsentEventRow, LedgerHeadRow
 from inbound.content import content_key
-from inbound.desk import MOST_TOGETHER, Desk
 from inbound.dispatch import Decided, Paper
 from inbound.mail import read_mail
 from inbound.model import Envelope, Reading, Verdict
@@ -21,6 +20,7 @@ from inbound.readers import ThreadReaders
 from inbound.world import TopicInfo, World
 from kit.addresses import EmailAddress
 from kit.db import Database
+from kit.desk import MOST_TOGETHER, Desk
 from tests.database import NOW, SECRETS
 from tests.inbound.taking import ANNA, BOB, TOKENS, Town, a_mail, an_envelope, simple_read, town_on
 

@@ -1,0 +1,90 @@
+"""The web server and what the customers' pages stand on, from the settings. Any number of processes may serve."""
+
+import asyncio
+import socket
+from functools import partial
+
+import uvicorn
+
+from byleave.letters import Press, ask_to_confirm
+from byleave.wiring import Ground
+from consent.unwritten import Unwritten
+from kit.config import Settings
+from mailer.exits import Exits
+from web.clients import networks_of
+from web.house import House, Proxies
+from web.limits import Doorkeeper
+from web.pages import Pages
+from web.site import site
+
+
+def unwritten_of(settings: Settings) -> Unwritten:
+    """Return where this machine keeps opt-outs that the database does not take; doors and senders share it."""
+    return Unwritten(settings.var_folder / "opt-outs")
+
+
+def exits_of(ground: Ground) -> Exits:
+    """Return what carries out wishes to leave by a link."""
+    return Exits(ground.database, unwritten_of(ground.settings))
+
+
+def house_of(ground: Ground, press: Press, exits: Exits) -> House:
+    """Return what the customers' pages stand on, from the settings."""
+    settings, web, version = ground.settings, ground.settings.web, ground.settings.consent.default_policy_version
+    pages = Pages(
+        company=settings.company.name, policy_url=settings.company.policy_url, policy_version=version,
+        customer_service=settings.company.customer_service, language=web.language,
+    )  # fmt: skip
+    doorkeeper = Doorkeeper(
+        a_minute_per_network=web.requests_a_minute_per_network, a_minute_per_link=web.requests_a_minute_per_link,
+        a_second=web.requests_a_second,
+    )  # fmt: skip
+    return House(
+        ground.database, press.tokens, pages, ground.clock, version, partial(ask_to_confirm, ground), exits, doorkeeper,
+        Proxies(networks_of(web.proxies), web.proxy_header),
+    )  # fmt: skip
+
+
+class WebServer:
+    """Serves the customers' pages with uvicorn, ``ready`` once it listens on ``port``."""
+
+    def __init__(self, ground: Ground, press: Press, exits: Exits) -> None:
+        """Join the pages; the socket is opened by :meth:`run`."""
+        settings = ground.settings
+        house = house_of(ground, press, exits)
+        self.port = settings.web.port
+        self.ready = asyncio.Event()
+        self._settings = settings.web
+        self._app = site(house)
+
+    async def run(self) -> None:
+        """Serve until cancelled; open requests are finished."""
+        config = uvicorn.Config(
+            self._app, host=self._settings.host, port=self.port, log_config=None, access_log=False, server_header=False,
+            log_level="critical",
+            ssl_certfile=self._settings.tls_certificate or None, ssl_keyfile=self._settings.tls_key or None,
+            lifespan="off", timeout_keep_alive=5, limit_concurrency=1000, proxy_headers=False,
+        )  # fmt: skip
+        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self._settings.host, self.port))
+            self.port = listening.getsockname()[1]
+            server = _Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listening]), name="uvicorn")
+            try:
+                while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells it no other way
+                    await asyncio.sleep(0.01)
+                self.ready.set()
+                await asyncio.shield(serving)
+            except asyncio.CancelledError:
+                server.should_exit = True
+                await serving
+                raise
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the supervisor."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
