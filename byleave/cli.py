@@ -19,7 +19,8 @@ from kit.log import configure_logging
 MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
-    "retention": "retaining", "ledger": "bookkeeping",
+    "retention": "retaining", "ledger": "bookkeeping", "requests": "requesting",
+    "disclosures": "disclosing",
 }  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def build(command: str | None = None) -> typer.Typer:
     return app
 
 
-_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger"}
+_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures"}
 
 
 def root(

@@ -164,3 +164,63 @@ class NotMeRow(Base):
 
     mailbox_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class PrivacyRequestRow(Base):
+    """A request of a person: access, erasure, objection and their kin. Append only; what is done stands beside it."""
+
+    __tablename__ = "privacy_request"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    subscriber_id: Mapped[int | None] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
+    #: where the letter lies: a ticket of customer service, a file number
+    reference: Mapped[str] = mapped_column(sa.String(200), default="")
+    received_on: Mapped[date] = mapped_column(sa.Date)
+    due_on: Mapped[date] = mapped_column(sa.Date)
+    by: Mapped[str] = mapped_column(sa.String(100))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PrivacyRequestStepRow(Base):
+    """What was done about a request. Append only."""
+
+    __tablename__ = "privacy_request_step"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    request_id: Mapped[int] = mapped_column(sa.ForeignKey("privacy_request.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    act: Mapped[str] = mapped_column(sa.String(10))
+    by: Mapped[str] = mapped_column(sa.String(100))
+    note: Mapped[str] = mapped_column(sa.String(500), default="")
+    outcome: Mapped[str] = mapped_column(sa.String(10), default="")
+    due_on: Mapped[date | None] = mapped_column(sa.Date)
+
+
+class DisclosureRow(Base):
+    """What was disclosed to others: to whom, on what ground, what, by whom (P10, P11). Append only."""
+
+    __tablename__ = "disclosure"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sort: Mapped[str] = mapped_column(sa.String(12))
+    recipient: Mapped[str] = mapped_column(sa.String(200))
+    ground: Mapped[str] = mapped_column(sa.String(12))
+    reference: Mapped[str] = mapped_column(sa.String(200), default="")
+    given: Mapped[str] = mapped_column(sa.String(500))
+    by: Mapped[str] = mapped_column(sa.String(100))
+    people: Mapped[int] = mapped_column(sa.Integer)
+
+
+class DisclosurePersonRow(Base):
+    """Whom a disclosure was about, by number. Append only."""
+
+    __tablename__ = "disclosure_person"
+
+    disclosure_id: Mapped[int] = mapped_column(sa.ForeignKey("disclosure.id"), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), primary_key=True, index=True)
+
+
+for _register in (PrivacyRequestRow, PrivacyRequestStepRow, DisclosureRow, DisclosurePersonRow):
+    append_only(_register.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table
