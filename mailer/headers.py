@@ -71,6 +71,11 @@ def field(name: str, value: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
+def relaxed_field(lower_name: bytes, value: bytes) -> bytes:
+    """Return ``name:value`` in the relaxed form (RFC 6376 3.4.2), without a line end."""
+    return lower_name + b":" + b" ".join(value.split())
+
+
 def _encoded_or_plain(text: str, *, first_line: int) -> str:
     """Return printable ASCII as it is, unless it would be mistaken for an encoded-word or has a word without end."""
     if text.isascii() and "=?" not in text and all(len(word) < LINE_CHARACTERS - 1 for word in text.split(" ")):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from kit.addresses import EmailAddress
 from kit.errors import Permanent
 from mailer.headers import field, mailbox_field, text_field
-from mailer.model import Links, MailingInfo, OutgoingMail, Recipient, Rendered, Sender
+from mailer.model import OutgoingMail, Rendered, Sender
 
 LINE_OCTETS = 998  # RFC 5322 2.1.1
 ENCODED_LINE_OCTETS = 76  # RFC 2045 6.7 rule 5 and 6.8
@@ -45,59 +45,15 @@ _KNOWN = _REQUIRED | {
 _REPEATABLE = frozenset({b"DKIM-Signature"})
 _FIELD = re.compile(rb"([A-Za-z\-]+): ?[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
+_BLANKS = (b" ", b"\t", b"")  # behind which a blank can't stand as it is; the last is the end of the line
+_AS_IT_IS = re.compile(rb"(?!\.)(?: ?[!-<>-~])*")  # a line that is its own quoted-printable form, but for its length
+_NOT_PRINTABLE = bytes({*range(32), *range(127, 256)})
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,300}@[A-Za-z0-9.\-\[\]:]{1,255}>\Z")
 
 
 class InvalidLetter(Permanent):
     """This letter can't be sent as it is."""
-
-
-class PromotionForm:
-    """The letterhead of one campaign: what all its letters share is made once, and the rest is filled in."""
-
-    def __init__(self, sender: Sender, mailing: MailingInfo) -> None:
-        """Make the headers that do not change from person to person."""
-        self._boundary = _boundary(f"{mailing.id} {mailing.topic_key}")
-        self._fixed = b"".join(
-            (
-                b"MIME-Version: 1.0\r\n",
-                f'Content-Type: multipart/alternative;\r\n boundary="{self._boundary}"\r\n'.encode(),
-                field("List-Id", f"<{mailing.list_id_label}.{sender.list_domain}>"),  # RFC 2919 3
-                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",  # RFC 8058 3.1, byte for byte
-                field("List-Help", f"<{sender.help_url}>"),
-                field("List-Owner", f"<{sender.owner_url}>"),
-                b"List-Post: NO\r\n",  # RFC 2369 3.4
-                field("Feedback-ID", _feedback_id(sender, mailing)),
-                field("CFBL-Address", f"{sender.feedback_address}; report=arf"),  # RFC 9477 3.1
-                b"X-Auto-Response-Suppress: OOF, AutoReply\r\n",
-            )
-        )
-        self._sender = sender
-        self._from = mailbox_field("From", sender.from_name, sender.from_address)
-        self._lines = LineCache()
-
-    def build(self, recipient: Recipient, links: Links, rendered: Rendered, now: datetime) -> OutgoingMail:
-        """Return the letter to one person, checked and unsigned, or raise :class:`InvalidLetter`."""
-        mailto = f"<mailto:{links.reply_address}?subject=unsubscribe>"
-        content = b"".join(
-            (
-                self._from,
-                mailbox_field("To", recipient.name, recipient.address),
-                text_field("Subject", rendered.subject),
-                _date_field(now.replace(microsecond=0)),
-                field("Message-ID", links.message_id),
-                mailbox_field("Reply-To", self._sender.from_name, links.reply_address),
-                # RFC 8058 3.1: exactly one https URI; RFC 2369 2: comma-separated, the preferred one first
-                field("List-Unsubscribe", f"<{links.one_click}>, {mailto}"),
-                field("CFBL-Feedback-ID", links.feedback_id),
-                self._fixed,
-                _alternative(rendered, self._boundary, self._lines),
-            )
-        )
-        eai = not recipient.address.is_ascii
-        check(content, utf8_headers=eai)
-        return OutgoingMail(links.bounce_address, recipient.address, links.message_id, content, needs_smtputf8=eai)
 
 
 def build_service(
@@ -121,13 +77,13 @@ def build_service(
     answered = in_reply_to if _MESSAGE_ID.match(in_reply_to) else ""
     if answered and answered not in thread:
         thread.append(answered)
-    boundary = _boundary(message_id)
+    boundary = boundary_of(message_id)
     content = b"".join(
         (
             mailbox_field("From", sender.from_name, sender.from_address),
             mailbox_field("To", "", to),
             text_field("Subject", words.subject),
-            _date_field(now.replace(microsecond=0)),
+            date_field(now.replace(microsecond=0)),
             field("Message-ID", message_id),
             mailbox_field("Reply-To", sender.from_name, reply_to),
             field("In-Reply-To", answered) if answered else b"",
@@ -136,7 +92,7 @@ def build_service(
             b"X-Auto-Response-Suppress: All\r\n",
             b"MIME-Version: 1.0\r\n",
             f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
-            _alternative(words, boundary, LineCache()),
+            alternative(words, boundary, LineCache()),
         )
     )
     check(content, utf8_headers=not to.is_ascii)
@@ -157,7 +113,9 @@ class LineCache:
         return b"\r\n".join([self._learn(lines[at]) if line is None else line for at, line in enumerate(found)])
 
     def _learn(self, line: str) -> bytes:
-        octets = _quoted_printable_line(line)
+        octets = line.encode("utf-8", "replace")
+        if len(octets) > ENCODED_LINE_OCTETS or not _AS_IT_IS.fullmatch(octets):
+            octets = _checked_lines(_quoted_printable_line(octets))
         if len(self._known) < CACHED_LINES:
             self._known[line] = octets
         return octets
@@ -216,7 +174,28 @@ def _check_boundary(head: bytes, body: bytes) -> None:
         raise InvalidLetter("the boundary stands in a part of the letter")
 
 
-def _alternative(words: Rendered, boundary: str, lines: LineCache) -> bytes:
+def check_body(body: bytes, boundary: str) -> None:
+    """Look at a body, the blank line before it included, or raise.
+
+    Its lines were looked at when they were encoded, and :func:`mailer.envelope.stuffed` counts the line ends once more.
+    """
+    line = b"--" + boundary.encode()
+    if not body.isascii() or b"\0" in body:
+        raise InvalidLetter("the body holds what it can't")
+    if not (
+        body.startswith(b"\r\n" + line + b"\r\n")
+        and body.endswith(b"\r\n" + line + b"--\r\n")
+        and body.count(line) == 3
+    ):
+        raise InvalidLetter("the boundary stands in a part of the letter")
+
+
+def fields_of(head: bytes) -> dict[bytes, bytes]:
+    """Return the fields of a header block of ours, raw values by lower-case names."""
+    return {found[1].lower(): found[0][len(found[1]) + 1 : -2] for found in _FIELD.finditer(head)}
+
+
+def alternative(words: Rendered, boundary: str, lines: LineCache) -> bytes:
     """Return the blank line and the two parts, the plainer first (RFC 2046 5.1.4)."""
     parts = [b""]
     for subtype, text in (("plain", words.text), ("html", words.html)):
@@ -241,24 +220,40 @@ def _encoded_body(text: str, lines: LineCache) -> tuple[str, bytes]:
     return "quoted-printable", lines.quoted_printable(text)
 
 
-def _quoted_printable_line(line: str) -> bytes:
-    """Return one line in quoted-printable, with soft breaks where it is long."""
-    octets = binascii.b2a_qp(line.encode("utf-8", "replace"), istext=False, quotetabs=False)
-    return octets.replace(b"\n", b"\r\n")
+def _quoted_printable_line(octets: bytes) -> bytes:
+    """Return one line in quoted-printable, with soft breaks where it is long.
+
+    A blank before another one is written ``=20`` and a tab ``=09``: so the body is in DKIM's relaxed form as it is
+    (RFC 6376 3.4.4), and need not be brought into it for each letter.
+    """
+    if b"  " not in octets and b"\t" not in octets:
+        return binascii.b2a_qp(octets, istext=False, quotetabs=False).replace(b"\n", b"\r\n")
+    lines, room = [bytearray()], ENCODED_LINE_OCTETS - 1  # one for the "=" of a soft break
+    for place, octet in enumerate(octets):
+        is_kept = (33 <= octet <= 126 and octet != 61) or (octet == 32 and octets[place + 1 : place + 2] not in _BLANKS)
+        written = b"%c" % octet if is_kept else b"=%02X" % octet
+        if len(lines[-1]) + len(written) > room:
+            lines.append(bytearray())
+        lines[-1] += written
+    return b"=\r\n".join(lines)
 
 
-def _boundary(seed: str) -> str:
+def _checked_lines(octets: bytes) -> bytes:
+    """Return encoded lines, or raise where they are not: printable, short, no blank at an end or beside another one."""
+    lines = octets.split(b"\r\n")
+    printable = len(octets.translate(None, _NOT_PRINTABLE)) + 2 * (len(lines) - 1)
+    has_stray_blank = b"  " in octets or b" \r\n" in octets or octets.endswith(b" ")
+    if printable != len(octets) or has_stray_blank or max(map(len, lines)) > ENCODED_LINE_OCTETS:
+        raise InvalidLetter("a line could not be encoded")
+    return octets
+
+
+def boundary_of(seed: str) -> str:
     """Return a boundary that can't stand in a part: "=_" never occurs in quoted-printable or base64 (RFC 2045 6.7)."""
     return f"=_byleave_{hashlib.sha256(seed.encode()).hexdigest()[:24]}"
 
 
-def _feedback_id(sender: Sender, mailing: MailingInfo) -> str:
-    """Return campaign:topic:kind:sender, by which Gmail sums up complaints; nothing in it is about a person."""
-    topic = re.sub(r"[^A-Za-z0-9_\-]", "-", mailing.topic_key)[:40]
-    return f"{mailing.id}:{topic}:promotion:{sender.list_domain}"
-
-
 @lru_cache(maxsize=64)
-def _date_field(second: datetime) -> bytes:
+def date_field(second: datetime) -> bytes:
     """Return the Date field in UTC with a numeric zone (RFC 5322 3.3); the letters of one second share it."""
     return field("Date", format_datetime(second.astimezone(UTC)))

@@ -4,11 +4,10 @@ Made once a campaign and shared by threads; it reads no database and no clock, a
 written to is decided before (consent.gate).
 """
 
-import dataclasses
 from datetime import datetime
 
 from mailer.compose import CompiledMailing
-from mailer.mime import PromotionForm
+from mailer.form import PERSONAL, Draft, PromotionForm
 from mailer.model import MailingInfo, OutgoingMail, Recipient, Rendered, Sender
 from mailer.signing import Signer
 from mailer.tokens import Tokens
@@ -22,8 +21,9 @@ class Promotion:
     ) -> None:
         """Join the parts and make what all letters share."""
         self._sender, self._mailing, self._compiled = sender, mailing, compiled
-        self._tokens, self._signer = tokens, signer
+        self._tokens = tokens
         self._form = PromotionForm(sender, mailing)
+        self._seal = signer.seal(fixed=self._form.fixed, personal=[name.lower().encode() for name in PERSONAL])
 
     def words(self, recipient: Recipient) -> Rendered:
         """Return subject, text and HTML as the person would read them (for a look at it, not for sending)."""
@@ -32,8 +32,7 @@ class Promotion:
 
     def unsigned(self, recipient: Recipient, now: datetime) -> OutgoingMail:
         """Return the checked letter without signatures (for a look at it, not for sending)."""
-        links = self._tokens.links(self._sender, recipient.subscriber_id, self._mailing.id)
-        return self._form.build(recipient, links, self._compiled.render(recipient, links), now)
+        return self._draft(recipient, now).mail()
 
     def letter(self, recipient: Recipient, now: datetime) -> OutgoingMail:
         """Return the finished letter to one person.
@@ -41,5 +40,9 @@ class Promotion:
         Raises :class:`mailer.alternatives.UnfitTemplate` or :class:`mailer.mime.InvalidLetter` (both Permanent)
         where this person's values make no valid letter.
         """
-        mail = self.unsigned(recipient, now)
-        return dataclasses.replace(mail, content=self._signer.sign(mail.content, now))
+        draft = self._draft(recipient, now)
+        return draft.mail(self._seal.fields(draft.personal, draft.body[2:], now))
+
+    def _draft(self, recipient: Recipient, now: datetime) -> Draft:
+        links = self._tokens.links(self._sender, recipient.subscriber_id, self._mailing.id)
+        return self._form.draft(recipient, links, self._compiled.render(recipient, links), now)

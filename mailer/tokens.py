@@ -15,8 +15,9 @@ import binascii
 import enum
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kit.errors import InvalidSettings
 from mailer.model import MAILING_IDS, SUBSCRIBER_IDS, Links, Sender
@@ -30,9 +31,8 @@ TOKEN_CHARACTERS = -(-_TOKEN_OCTETS * 8 // 5)  # 50, so that "r-" + token fits t
 _PADDING = "=" * (-TOKEN_CHARACTERS % 8)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6, in lower case
 _ALPHABET = frozenset(_LETTERS)
-_PAIRS = tuple(
-    first + second for first in _LETTERS for second in _LETTERS
-)  # 10 bits each: faster than base64.b32encode
+_OF_DIGIT = _LETTERS.encode().ljust(256, b"?")
+_SPARE_BITS = TOKEN_CHARACTERS * 5 - _TOKEN_OCTETS * 8
 _WRAPPINGS = 4  # SRS1 around SRS0 around BATV and one to spare; bounds the work on an address that nests
 
 
@@ -51,6 +51,10 @@ class Purpose(enum.StrEnum):
     GUARDIAN = "g"  # the guardian's word about a child's sign-up; the same ids
 
 
+#: what :meth:`Tokens.links` needs, in its order
+_LINKED = (
+    Purpose.ONE_CLICK, Purpose.PREFERENCES, Purpose.REPLY, Purpose.BOUNCE, Purpose.MESSAGE, Purpose.FEEDBACK
+)  # fmt: skip
 _IN_ADDRESSES = {
     purpose.value: purpose
     for purpose in (
@@ -219,14 +223,30 @@ class Tokens:
 
     def links(self, sender: Sender, subscriber_id: int, mailing_id: int) -> Links:
         """Return all ways back from one letter."""
+        one_click, preferences, reply, bounce, message, feedback = self._all(_LINKED, subscriber_id, mailing_id)
         return Links(
-            one_click=self.one_click_url(sender.link_base, subscriber_id, mailing_id),
-            preferences=self.preferences_url(sender.link_base, subscriber_id, mailing_id),
-            reply_address=self.reply_address(sender.reply_domain, subscriber_id, mailing_id),
-            bounce_address=self.bounce_address(sender.bounce_domain, subscriber_id, mailing_id),
-            message_id=self.message_id(sender.from_address.domain, subscriber_id, mailing_id),
-            feedback_id=self.make(Purpose.FEEDBACK, subscriber_id, mailing_id),
+            one_click=f"{sender.link_base}/u/{one_click}",
+            preferences=f"{sender.link_base}/p/{preferences}",
+            reply_address=f"r-{reply}@{sender.reply_domain}",
+            bounce_address=f"b-{bounce}@{sender.bounce_domain}",
+            message_id=f"<m.{message}@{sender.from_address.domain}>",
+            feedback_id=feedback,
         )
+
+    def _all(self, purposes: Sequence[Purpose], subscriber_id: int, mailing_id: int) -> list[str]:
+        """Return what :meth:`make` returns for each purpose, at a third of its cost: each letter needs all of them."""
+        if not (0 <= subscriber_id < SUBSCRIBER_IDS and 0 <= mailing_id < MAILING_IDS):
+            raise ValueError("an id does not fit into a token")
+        number = subscriber_id << 64 | mailing_id << 32
+        ids = number.to_bytes(_IDS_OCTETS, "big")
+        keys, together = self._keys[self._current], 0
+        for purpose in purposes:
+            proof = _proof(keys, self._current, purpose, ids)
+            hidden = number ^ int.from_bytes(keys.stream.digest(proof)[:_IDS_OCTETS], "big")
+            raw = (self._current << MAC_OCTETS * 8 | int.from_bytes(proof, "big")) << _IDS_OCTETS * 8 | hidden
+            together = together << TOKEN_CHARACTERS * 5 | raw << _SPARE_BITS
+        text = _letters(together, len(purposes) * TOKEN_CHARACTERS)
+        return [text[at : at + TOKEN_CHARACTERS] for at in range(0, len(text), TOKEN_CHARACTERS)]
 
 
 def unwrap(local: str) -> str:
@@ -258,6 +278,32 @@ def _hidden(keys: _Keys, proof: bytes, ids: bytes) -> bytes:
 
 def _spelled(raw: bytes) -> str:
     """Return the octets in base32 (RFC 4648 section 6), lower case, without padding."""
-    number = int.from_bytes(raw, "big") << TOKEN_CHARACTERS * 5 - _TOKEN_OCTETS * 8
-    pairs = _PAIRS
-    return "".join([pairs[number >> shift & 1023] for shift in range(TOKEN_CHARACTERS * 5 - 10, -1, -10)])
+    return _letters(int.from_bytes(raw, "big") << _SPARE_BITS, TOKEN_CHARACTERS)
+
+
+def _letters(number: int, count: int) -> str:
+    """Return so many letters, one for each five bits of a number.
+
+    The digits are drawn apart from five bits to eight, half by half, in a few operations on the whole number; letter by
+    letter it takes three times as long.
+    """
+    for lower, upper, shift in _steps(count):
+        number = number & lower | (number & upper) << shift
+    return number.to_bytes(count, "big").translate(_OF_DIGIT).decode("ascii")
+
+
+@lru_cache(maxsize=8)
+def _steps(count: int) -> list[tuple[int, int, int]]:
+    """Return masks and shifts by which ``count`` digits are drawn apart: of halves of 2^n digits, down to one digit."""
+    steps = []
+    half = 1 << (count - 1).bit_length() - 1
+    while half:
+        lower = upper = 0
+        for start in range(
+            0, count, 2 * half
+        ):  # a block of two halves, which begins at its place of eight bits a digit
+            lower |= ((1 << 5 * half) - 1) << 8 * start
+            upper |= ((1 << 5 * half) - 1) << 8 * start + 5 * half
+        steps.append((lower, upper, 3 * half))
+        half //= 2
+    return steps

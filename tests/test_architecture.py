@@ -60,6 +60,7 @@ STORES = {
 PURE = {
     "kit/addresses.py", "kit/errors.py", "consent/model.py", "consent/rules.py", "consent/age.py",
     "consent/chain.py", "consent/cards.py", "consent/imports.py", "mailer/model.py", "mailer/tokens.py",
+    "mailer/form.py",
     "mailer/mime.py", "mailer/wire.py", "mailer/answers.py", "mailer/envelope.py", "mailer/outcomes.py",
     "mailer/handover.py", "mailer/steps.py", "mailer/relays.py", "mailer/retry.py",  "campaigns/model.py",
     "campaigns/schedule.py", "inbound/model.py", "inbound/world.py", "inbound/mail.py", "inbound/replies.py",

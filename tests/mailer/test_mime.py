@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from kit.addresses import EmailAddress
 from kit.errors import InvalidSettings
+from mailer.form import PromotionForm
 from mailer.headers import mailbox_field, one_line, text_field
-from mailer.mime import InvalidLetter, PromotionForm, build_service, check
+from mailer.mime import InvalidLetter, build_service, check
 from mailer.model import OutgoingMail, Recipient, Rendered, Sender
 from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, a_recipient, unfolded
 

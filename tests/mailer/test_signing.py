@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from kit.clock import utc_now
 from kit.errors import InvalidSettings
+from mailer.form import PromotionForm
 from mailer.keys import DkimKey
-from mailer.mime import InvalidLetter, PromotionForm
+from mailer.mime import InvalidLetter
 from mailer.model import Rendered
 from mailer.signing import OVERSIGNED, Signer, relaxed_body
 from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, a_recipient, dkim_keys, dns_of_keys

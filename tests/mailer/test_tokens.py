@@ -1,5 +1,6 @@
 """Tokens: made, read, hidden, unforgeable, bound to their purpose."""
 
+import base64
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from kit.errors import InvalidSettings
 from mailer.model import MAILING_IDS, SUBSCRIBER_IDS
 from mailer.tokens import EXTRAS, TOKEN_CHARACTERS, Purpose, Token, Tokens, unwrap
+from tests.mailer.letters_at_hand import SENDER
 
 SECRETS = {1: b"one secret of the old days......", 7: b"another, of today, and longer than the first"}
 TOKENS = Tokens(SECRETS, current=7)
@@ -159,3 +161,33 @@ def test_weak_or_missing_secrets_are_refused() -> None:
 def test_the_length_is_fixed() -> None:
     """Others rely on it."""
     assert TOKEN_CHARACTERS == 50
+
+
+@given(subscriber_ids, mailing_ids)
+def test_the_links_of_a_letter_hold_the_tokens_that_are_made_one_by_one(subscriber: int, mailing: int) -> None:
+    """The quick way for all of them at once spells what the plain way spells."""
+    links = TOKENS.links(SENDER, subscriber, mailing)
+
+    assert links.one_click == TOKENS.one_click_url(SENDER.link_base, subscriber, mailing)
+    assert links.preferences == TOKENS.preferences_url(SENDER.link_base, subscriber, mailing)
+    assert links.reply_address == TOKENS.reply_address(SENDER.reply_domain, subscriber, mailing)
+    assert links.bounce_address == TOKENS.bounce_address(SENDER.bounce_domain, subscriber, mailing)
+    assert links.message_id == TOKENS.message_id(SENDER.from_address.domain, subscriber, mailing)
+    assert links.feedback_id == TOKENS.make(Purpose.FEEDBACK, subscriber, mailing)
+
+
+@given(purposes, subscriber_ids, mailing_ids, extras)
+def test_the_spelling_is_base32(purpose: Purpose, subscriber: int, mailing: int, extra: int) -> None:
+    """RFC 4648 section 6, as the standard library spells it."""
+    text = TOKENS.make(purpose, subscriber, mailing, extra)
+
+    raw = base64.b32decode(text.upper() + "======")
+    assert len(raw) == 31
+    assert base64.b32encode(raw).decode().rstrip("=").lower() == text
+
+
+@pytest.mark.parametrize(("subscriber", "mailing"), [(-1, 1), (SUBSCRIBER_IDS, 1), (1, -1), (1, MAILING_IDS)])
+def test_numbers_without_room_make_no_links(subscriber: int, mailing: int) -> None:
+    """A number cut short would be somebody else's."""
+    with pytest.raises(ValueError, match="does not fit"):
+        TOKENS.links(SENDER, subscriber, mailing)

@@ -15,8 +15,8 @@ from consent.model import Door
 from consent.standing import events_of
 from consent.tables import SubscriberRow
 from kit.clock import utc_now
+from mailer.form import PromotionForm
 from mailer.keys import public_text
-from mailer.mime import PromotionForm
 from mailer.model import Rendered
 from mailer.signing import Signer
 from mailer.tokens import Purpose as For

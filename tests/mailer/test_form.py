@@ -1,0 +1,143 @@
+"""The letterhead of a campaign: what is made quickly is what the general functions make, whatever the words are."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kit.addresses import EmailAddress
+from mailer.form import PERSONAL, Draft, PromotionForm
+from mailer.headers import field, mailbox_field, relaxed_field
+from mailer.mime import InvalidLetter, LineCache, check, check_body, fields_of
+from mailer.model import Links, Recipient, Rendered
+from mailer.signing import OVERSIGNED, Signer, relaxed_body
+from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, a_recipient, dkim_keys
+from tests.mailer.test_signing import LATELY, verdicts
+
+FORM = PromotionForm(SENDER, MAILING)
+NAMES = [name.lower().encode() for name in PERSONAL]
+
+lines = st.text(max_size=300)
+bodies = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), max_size=300) | st.text(
+    alphabet=" \t\n.=aä", max_size=200
+)
+
+
+def a_draft(subject: str = "Hello", text: str = "Hello", html: str = "<p>", *, name: str = "Jo") -> Draft:
+    person = Recipient(17, EmailAddress("jo", "customer.example"), name)
+    return FORM.draft(person, TOKENS.links(SENDER, 17, 42), Rendered(subject, text, html), NOW)
+
+
+@given(lines, bodies, bodies, lines)
+def test_every_draft_passes_the_check_of_the_whole_letter(subject: str, text: str, html: str, name: str) -> None:
+    """The parts are looked at where they are made; the check that trusts nobody finds nothing in what comes of it."""
+    check(a_draft(subject, text, html, name=name).mail().content)
+
+
+@given(lines, bodies, bodies, lines)
+def test_a_draft_is_in_relaxed_form(subject: str, text: str, html: str, name: str) -> None:
+    """RFC 6376 3.4.2 and 3.4.4: its own fields as the general function makes them of the bytes, the body as it is."""
+    draft = a_draft(subject, text, html, name=name)
+
+    fields = fields_of(draft.head)
+    assert draft.personal == b"".join(relaxed_field(name, fields[name]) + b"\r\n" for name in NAMES)
+    assert relaxed_body(draft.body[2:]) == draft.body[2:]
+
+
+@given(lines, bodies, bodies)
+@settings(deadline=None)
+def test_a_sealed_letter_verifies(subject: str, text: str, html: str) -> None:
+    """By dkimpy, as what the general way signs."""
+    draft = a_draft(subject, text, html)
+    seal = Signer(dkim_keys()).seal(fixed=FORM.fixed, personal=NAMES)
+
+    assert verdicts(draft.mail(seal.fields(draft.personal, draft.body[2:], LATELY)).content) == [True, True]
+
+
+def test_a_seal_covers_what_the_signer_covers() -> None:
+    """The same names the same number of times in h=, and the same hash of the body."""
+    draft = a_draft()
+    signer = Signer(dkim_keys())
+
+    general = signer.sign(draft.mail().content, LATELY)
+    sealed = signer.seal(fixed=FORM.fixed, personal=NAMES).fields(draft.personal, draft.body[2:], LATELY)
+
+    tags = [re.search(rb"h=([^;]*);\s*bh=([^;]*);", content) for content in (general, sealed)]
+    covered = [sorted(re.sub(rb"\s", b"", found[1]).split(b":")) for found in tags if found]
+    assert covered[0] == covered[1]
+    assert set(OVERSIGNED) < set(covered[0])
+    assert len({found[2] for found in tags if found}) == 1
+
+
+def test_a_seal_follows_the_clock() -> None:
+    """Times are those of the letter, though they are made once a second."""
+    seal = Signer(dkim_keys()).seal(fixed=FORM.fixed, personal=NAMES)
+    draft = a_draft()
+
+    for moment in (NOW, LATELY, NOW):
+        assert b"t=%d;" % int(moment.timestamp()) in seal.fields(draft.personal, draft.body[2:], moment)
+
+
+@pytest.mark.parametrize("personal", [NAMES[1:], [*NAMES, b"from"], [*NAMES, b"x-unknown"]])
+def test_a_seal_that_would_not_cover_each_field_once_is_refused(personal: list[bytes]) -> None:
+    """Fewer names than fields make a letter that anybody could add to; the names are compared with the form's."""
+    fixed = dict(FORM.fixed)
+    if b"to" not in personal:
+        fixed.pop(b"from")
+
+    with pytest.raises(InvalidLetter):
+        Signer(dkim_keys()).seal(fixed=fixed, personal=personal)
+
+
+@given(st.integers(0, 30), st.integers(1, 200), st.integers(1, 60))
+def test_links_of_any_length_are_laid_out_as_any_field_is(reply: int, url: int, feedback: int) -> None:
+    """Folding depends on lengths alone, per cent signs and all."""
+    links = Links(
+        "https://mail.shop.example/" + "u%" * url, "https://x.example/p", f"r-{'r' * reply}@reply.shop.example",
+        "b-x@bounce.shop.example", "<m.x@shop.example>", "f" * feedback,
+    )  # fmt: skip
+    head = FORM.draft(a_recipient(), links, Rendered("a", "b", "c"), NOW).head
+
+    mailto = f"<mailto:{links.reply_address}?subject=unsubscribe>"
+    assert mailbox_field("Reply-To", SENDER.from_name, links.reply_address) in head
+    assert field("List-Unsubscribe", f"<{links.one_click}>, {mailto}") in head
+    assert field("CFBL-Feedback-ID", links.feedback_id) in head
+
+
+@pytest.mark.parametrize("bad", ["x\r\nBcc: eve@evil.example", "x\r\n", "x\nBcc: y", "x\0", "x" * 2000, "ü"])
+def test_links_that_would_break_a_header_are_refused(bad: str) -> None:
+    """The formats are filled in without looking; the finished fields are looked at."""
+    good = TOKENS.links(SENDER, 17, 42)
+    links = Links(good.one_click, good.preferences, good.reply_address, good.bounce_address, good.message_id, bad)
+
+    with pytest.raises(InvalidLetter):
+        FORM.draft(a_recipient(), links, Rendered("a", "b", "c"), NOW)
+
+
+@given(st.text(alphabet=" \t=.ab\x0b\x85ä", max_size=200))
+def test_encoded_lines_read_back_and_are_in_relaxed_form(line: str) -> None:
+    """RFC 2045 6.7 for the one reader, RFC 6376 3.4.4 for the other."""
+    encoded = LineCache().quoted_printable(line)
+
+    assert quopri(encoded) == line.encode()
+    assert relaxed_body(encoded + b"\r\n") == (encoded + b"\r\n" if encoded else b"")
+    assert max(map(len, encoded.split(b"\r\n"))) <= 76
+
+
+def quopri(encoded: bytes) -> bytes:
+    """Decode by the standard's words: soft breaks go, =XX is an octet."""
+    joined = encoded.replace(b"=\r\n", b"")
+    return re.sub(rb"=([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), joined)
+
+
+@pytest.mark.parametrize("bad", [b"\0", "ä".encode(), b"--BOUND", b"\r\n--BOUND--"])
+def test_a_body_that_is_not_two_parts_is_refused(bad: bytes) -> None:
+    """RFC 2046 5.1.1: a boundary within a part would end it."""
+    body = b"\r\n--BOUND\r\n\r\nx\r\n--BOUND\r\n\r\ny\r\n--BOUND--\r\n"
+    check_body(body, "BOUND")
+
+    with pytest.raises(InvalidLetter):
+        check_body(body.replace(b"x", b"x" + bad), "BOUND")
+    with pytest.raises(InvalidLetter):
+        check_body(body[:-2], "BOUND")
