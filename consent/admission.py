@@ -14,7 +14,7 @@ from consent.model import AgeBand, Door, Proof, SubscriberId
 from kit.addresses import EmailAddress
 
 #: Reasons of a suppression that the person may lift by confirming from the address; others are for staff.
-_LIFTED_BY_THE_PERSON = frozenset({"bounce", "soft bounces", "hard bounce", "complaint"})
+_LIFTED_BY_THE_PERSON = frozenset({"bounce", "soft bounces", "hard bounce", "complaint", "erased"})
 
 
 class Step(enum.StrEnum):

@@ -13,12 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger, subscribers
 from consent.ledger import Source
-from consent.model import Act, Event, Purpose, State, SubscriberId
+from consent.model import Act, Event, Purpose, Standing, State, SubscriberId
 from consent.rules import fold
-from consent.standing import event_from
+from consent.standing import event_from, write_standings
 from consent.subscribers import Profile
-from consent.tables import ConsentEventRow, StandingRow
-from kit.db import insert
+from consent.tables import ConsentEventRow
 from kit.secrets import Secrets
 
 BATCH = 1000  # people in one transaction: a few tens of milliseconds
@@ -31,6 +30,7 @@ class Enrolled:
     added: int = 0  # people who were not known before
     granted: int = 0  # people for whom at least one topic was newly granted
     left_before: int = 0  # people who had left at least one of the topics: their opt-out stands (promise 6)
+    erased: int = 0  # addresses whose owner asked to be erased: nothing of them is kept
 
 
 async def enrol(
@@ -43,13 +43,14 @@ async def enrol(
     at: datetime,
 ) -> Enrolled:
     """Add one batch of people and confirm the topics on the source's evidence."""
+    given, profiles = profiles, await _without_erased(session, profiles, secrets)
     keys = [profile.address.key for profile in profiles]
     known = await subscribers.numbers(session, keys)
     numbers = await subscribers.add(session, profiles, secrets=secrets, at=at)
     wanted = tuple(sorted(set(topics)))
     before = await _events(session, [numbers[key] for key in keys if key in known])
     new: list[Event] = []
-    standings: list[dict[str, object]] = []
+    standings: dict[SubscriberId, Standing] = {}
     left = 0
     for key in dict.fromkeys(keys):
         person = numbers[key]
@@ -63,13 +64,17 @@ async def enrol(
         left += any(now.state(Purpose.PROMOTION, topic) is State.WITHDRAWN for topic in wanted)
         if dict(now.states) != dict(was.states):
             new.append(event)
-            standings += [
-                {"subscriber_id": person, "purpose": purpose.value, "topic": topic, "state": state.value}
-                for (purpose, topic), state in now.states.items()
-            ]
+            standings[person] = now
     await ledger.append_events(session, new)
-    await _write(session, standings)
-    return Enrolled(added=len(numbers) - len(known), granted=len(new), left_before=left)
+    await write_standings(session, standings)
+    return Enrolled(len(numbers) - len(known), len(new), left, erased=len(given) - len(profiles))
+
+
+async def _without_erased(session: AsyncSession, profiles: Sequence[Profile], secrets: Secrets) -> list[Profile]:
+    """Leave out whoever asked to be erased, under whatever spelling of the address: only they can come back."""
+    by_profile = [(secrets.address_hash(one.address), secrets.mailbox_hash(one.address)) for one in profiles]
+    erased = await subscribers.erased_among(session, sorted({code for both in by_profile for code in both}))
+    return [one for one, codes in zip(profiles, by_profile, strict=True) if not erased.intersection(codes)]
 
 
 async def _events(session: AsyncSession, people: Sequence[SubscriberId]) -> dict[SubscriberId, list[Event]]:
@@ -83,14 +88,3 @@ async def _events(session: AsyncSession, people: Sequence[SubscriberId]) -> dict
         for row in rows:
             found.setdefault(SubscriberId(row.subscriber_id), []).append(event_from(row))
     return found
-
-
-async def _write(session: AsyncSession, standings: list[dict[str, object]]) -> None:
-    if standings:
-        statement = insert(session, StandingRow)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["purpose", "topic", "subscriber_id"], set_={"state": statement.excluded.state}
-            ),
-            standings,
-        )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.model import Clearance, Purpose, Refusal, Refused, State, SubscriberId
-from consent.standing import asked, mailable_when_asked, states_of
+from consent.standing import asked, asked_anew, mailable_when_asked, states_of
 from consent.tables import LedgerHeadRow, SubscriberRow, SuppressionRow
 from kit.addresses import try_address
 from kit.db import among, is_sqlite, listing
@@ -81,12 +81,18 @@ async def _reasons(
     )
     facts = {number: (address, paused_until, is_suppressed) for number, address, paused_until, is_suppressed in rows}
     states = await states_of(session, people, topic, purpose)
+    to_agree = await asked_anew(session, people, topic, purpose, now=now)
     return {
-        person: Refused(person, _reason(facts.get(person), states.get(person, State.NONE), now)) for person in people
+        person: Refused(
+            person, _reason(facts.get(person), states.get(person, State.NONE), now, has_to_agree=person in to_agree)
+        )
+        for person in people
     }
 
 
-def _reason(facts: tuple[str | None, datetime | None, bool] | None, state: State, now: datetime) -> Refusal:
+def _reason(
+    facts: tuple[str | None, datetime | None, bool] | None, state: State, now: datetime, *, has_to_agree: bool
+) -> Refusal:
     if facts is None or facts[0] is None:
         return Refusal.ERASED
     _, paused_until, is_suppressed = facts
@@ -96,6 +102,8 @@ def _reason(facts: tuple[str | None, datetime | None, bool] | None, state: State
         return Refusal.SUPPRESSED
     if state is not State.GRANTED:
         return Refusal.PENDING if state is State.PENDING else Refusal.NO_CONSENT
+    if has_to_agree:
+        return Refusal.POLICY
     if paused_until is not None and paused_until > now:
         return Refusal.PAUSED
     return Refusal.UNDER_AGE

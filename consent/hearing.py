@@ -107,8 +107,8 @@ class Hearing:
 
 
 def is_leaving(act: Act) -> bool:
-    """Whether an act can end the leave to write to somebody, so that all who send have to hear of it."""
-    return act.is_withdrawal or act is Act.PAUSE
+    """Whether an act can end the leave to write to somebody at an address, so that all who send have to hear of it."""
+    return act.is_withdrawal or act in {Act.PAUSE, Act.MOVE}
 
 
 async def announce(session: AsyncSession, events: Sequence[Event]) -> None:

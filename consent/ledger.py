@@ -127,7 +127,7 @@ async def withdraw(
         return Nothing(standing, "no topic was named")
     if all(standing.state(purpose, topic) is State.WITHDRAWN for topic in wanted or ("",)):
         return Nothing(standing, "they had left already")
-    return await _append(session, _event(Act.WITHDRAW, person, wanted, source, at, purpose=purpose))
+    return await append(session, event_of(Act.WITHDRAW, person, wanted, source, at, purpose=purpose))
 
 
 async def withdraw_all(session: AsyncSession, person: SubscriberId, *, source: Source, at: datetime) -> Outcome:
@@ -135,7 +135,7 @@ async def withdraw_all(session: AsyncSession, person: SubscriberId, *, source: S
     standing = fold(await _events(session, person))
     if standing.left_all_at and all(state is State.WITHDRAWN for state in standing.states.values()):
         return Nothing(standing, "they had left already")
-    return await _append(session, _event(Act.WITHDRAW_ALL, person, (), source, at))
+    return await append(session, event_of(Act.WITHDRAW_ALL, person, (), source, at))
 
 
 async def pause(
@@ -145,7 +145,7 @@ async def pause(
     standing = fold(await _events(session, person))
     if standing.paused_until == until:
         return Nothing(standing, "the pause was so already")
-    return await _append(session, _event(Act.PAUSE, person, (), source, at, until=until))
+    return await append(session, event_of(Act.PAUSE, person, (), source, at, until=until))
 
 
 async def guardian(
@@ -156,7 +156,7 @@ async def guardian(
     if standing.guardian_agreed == agreed:
         return Nothing(standing, "the guardian had said so already")
     act = Act.GUARDIAN_CONSENT if agreed else Act.GUARDIAN_WITHDRAW
-    return await _append(session, _event(act, person, (), source, at))
+    return await append(session, event_of(act, person, (), source, at))
 
 
 async def suppress(
@@ -169,8 +169,8 @@ async def suppress(
         return Nothing(standing, "the person is erased; what was suppressed stays so")
     if not await suppress_hash(session, address_hash, reason=reason, at=at):
         return Nothing(standing, "the address was suppressed already")
-    event = _event(Act.SUPPRESS, person, (), source, at)
-    return await _append(session, replace(event, evidence={**event.evidence, "reason": reason}))
+    event = event_of(Act.SUPPRESS, person, (), source, at)
+    return await append(session, replace(event, evidence={**event.evidence, "reason": reason}))
 
 
 async def suppress_hash(session: AsyncSession, address_hash: str, *, reason: str, at: datetime) -> bool:
@@ -201,7 +201,7 @@ async def lift(session: AsyncSession, person: SubscriberId, *, source: Source, a
     )
     if lifted.first() is None:
         return Nothing(standing, "the address was not suppressed")
-    return await _append(session, _event(Act.LIFT, person, (), source, at))
+    return await append(session, event_of(Act.LIFT, person, (), source, at))
 
 
 async def standing_of(session: AsyncSession, person: SubscriberId) -> Standing:
@@ -221,19 +221,19 @@ async def _join(
 ) -> Outcome:
     events = await _events(session, person)
     before = fold(events)
-    event = _event(act, person, tuple(sorted(set(topics))), source, at, purpose=purpose)
+    event = event_of(act, person, tuple(sorted(set(topics))), source, at, purpose=purpose)
     after = fold([*events, replace(event, seq=events[-1].seq + 1 if events else 1)])
     if dict(after.states) == dict(before.states):
         why = "an earlier opt-out stands" if _left(before, event) else "it was so already"
         return Nothing(before, why)
-    return await _append(session, event)
+    return await append(session, event)
 
 
 def _left(standing: Standing, event: Event) -> bool:
     return any(standing.state(event.purpose, topic) is State.WITHDRAWN for topic in event.topics or ("",))
 
 
-def _event(
+def event_of(
     act: Act,
     person: SubscriberId,
     topics: tuple[str, ...],
@@ -243,6 +243,7 @@ def _event(
     purpose: Purpose = Purpose.PROMOTION,
     until: datetime | None = None,
 ) -> Event:
+    """Return the event of an act, with no place yet."""
     return Event(
         subscriber=person, act=act, at=at, door=source.door, proof=source.proof, purpose=purpose, topics=topics,
         until=until, evidence=source.facts, wording=source.wording, policy_version=source.policy_version,
@@ -323,8 +324,11 @@ async def _events(session: AsyncSession, person: SubscriberId) -> list[Event]:
     return book.events[person]
 
 
-async def _append(session: AsyncSession, event: Event) -> Done:
-    """Append one event, write the standing that it leads to, and tell the listeners after the commit."""
+async def append(session: AsyncSession, event: Event) -> Done:
+    """Append one event, write the standing that it leads to, and tell the listeners after the commit.
+
+    Doors call the verbs; this is for the verbs of this room that stand in modules of their own.
+    """
     (placed,) = await append_events(session, [event])
     standing = fold(await _events(session, event.subscriber))
     book = await _book(session)

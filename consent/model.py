@@ -35,6 +35,8 @@ class Act(enum.StrEnum):
     LIFT = "lift"  # the suppression ended
     GUARDIAN_CONSENT = "guardian_consent"  # a guardian agreed for a child under 13 (P8)
     GUARDIAN_WITHDRAW = "guardian_withdraw"  # and took it back
+    AGREE = "agree"  # what is received goes on under a newer version of the policy (P15)
+    MOVE = "move"  # the person's address changed; the agreements go along (P12)
 
     @property
     def is_withdrawal(self) -> bool:
@@ -98,6 +100,7 @@ class Refusal(enum.StrEnum):
     PENDING = "pending"
     WITHDRAWN = "withdrawn"
     PAUSED = "paused"
+    POLICY = "policy"  # a newer version of the policy asks for consent, and the person has not answered (P15)
     SUPPRESSED = "suppressed"
     UNDER_AGE = "under_age"
     ERASED = "erased"
@@ -130,6 +133,8 @@ class Standing:
     left_all_at: datetime | None = None
     paused_until: datetime | None = None
     guardian_agreed: bool = False
+    #: the version of the policy under which what is granted was agreed to last
+    versions: Mapping[tuple[Purpose, str], str] = field(default_factory=dict)
 
     def state(self, purpose: Purpose, topic: str = "") -> State:
         """Return where one agreement stands; someone who left everything has withdrawn what was never asked, too."""
@@ -159,6 +164,7 @@ class Subscriber:
     birth_date: date | None = None
     age_band: AgeBand = AgeBand.UNKNOWN
     attributes: Mapping[str, str] = field(default_factory=dict)
+    billing_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

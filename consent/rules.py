@@ -3,6 +3,7 @@
 * At equal times the withdrawal wins, whatever the order of arrival.
 * Opt-outs are monotone (promise 6): only a newer act of the person reverses one. Imports, staff, other software and
   restored backups can grant what nobody ever withdrew, and nothing else.
+* What is granted carries the version of the policy it was agreed under; only the person moves it to a newer one (P15).
 * Joining needs two acts, subscribe and then confirm; leaving needs one.
 """
 
@@ -24,6 +25,7 @@ class _Fold:
     left_all_at: datetime | None = None
     paused_until: datetime | None = None
     guardian_agreed: bool = False
+    versions: dict[Key, str] = field(default_factory=dict)
 
     def state(self, key: Key) -> State:
         return self.states.get(key, State.WITHDRAWN if self.left_all_at else State.NONE)
@@ -44,7 +46,8 @@ def fold(events: Iterable[Event]) -> Standing:
     made = _Fold()
     for event in sorted(events, key=_order):
         _apply(made, event)
-    return Standing(made.states, made.left_all_at, made.paused_until, made.guardian_agreed)
+    granted = {key: version for key, version in made.versions.items() if made.state(key) is State.GRANTED}
+    return Standing(made.states, made.left_all_at, made.paused_until, made.guardian_agreed, granted)
 
 
 def _order(event: Event) -> tuple[datetime, bool, int]:
@@ -69,8 +72,10 @@ def _apply(made: _Fold, event: Event) -> None:
             made.guardian_agreed = True
         case Act.GUARDIAN_WITHDRAW:
             made.guardian_agreed = False
-        case Act.SUPPRESS | Act.LIFT:
-            pass  # kept apart, by the hash of the address, so that they outlive erasure
+        case Act.AGREE if event.door.is_person:
+            made.versions |= {key: event.policy_version for key, state in made.states.items() if state is State.GRANTED}
+        case Act.SUPPRESS | Act.LIFT | Act.MOVE | Act.AGREE:
+            pass  # suppressions are kept apart, by the hash of the address, so that they outlive erasure
 
 
 def _join(made: _Fold, key: Key, event: Event) -> None:
@@ -84,5 +89,6 @@ def _join(made: _Fold, key: Key, event: Event) -> None:
         made.states[key] = State.PENDING
     elif state is State.PENDING or (not event.door.is_person and state is State.NONE):
         made.states[key] = State.GRANTED
+        made.versions[key] = event.policy_version
     else:  # a person's confirmation of nothing pending: an old link; joining starts with a new subscribe
         made.states.setdefault(key, state)

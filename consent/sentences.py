@@ -65,6 +65,10 @@ def _what(event: Event, topics: Mapping[str, str]) -> str:
             return "a parent or guardian agreed for the child"
         case Act.GUARDIAN_WITHDRAW:
             return "a parent or guardian took the agreement for the child back"
+        case Act.AGREE:
+            return f"the person agreed that what they receive goes on under the policy version {event.policy_version}"
+        case Act.MOVE:
+            return "the person's address changed, proven from both; the agreements went along"
     assert_never(event.act)
 
 

@@ -9,7 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.age import youngest_birth_date
 from consent.model import Act, AgeBand, Door, Event, Proof, Purpose, Standing, State, SubscriberId
-from consent.tables import ConsentEventRow, StandingRow, SubscriberRow, SuppressionRow
+from consent.tables import (
+    ConsentEventRow,
+    PolicyAskRow,
+    PolicyVersionRow,
+    StandingRow,
+    SubscriberRow,
+    SuppressionRow,
+)  # fmt: skip
 from kit.db import insert
 
 
@@ -18,7 +25,8 @@ def mailable(
 ) -> sa.Select[int]:
     """Return the SELECT of the ids of all who may be mailed about a topic at this moment.
 
-    Granted, not paused, not suppressed, not erased, and no child under 13 without a guardian's consent (P3, P8).
+    Granted under a version of the policy that still counts, not paused, not suppressed, not erased, and no child under
+    13 without a guardian's consent (P3, P8, P15).
     """
     born_by = youngest_birth_date(now.date())
     return _mailable(topic, now=now, born_by=born_by, require_age=require_age, purpose=purpose)
@@ -50,8 +58,25 @@ def _mailable(topic: Any, *, now: Any, born_by: Any, require_age: bool, purpose:
             StandingRow.purpose == purpose.value,
             StandingRow.topic == topic,
             StandingRow.state == State.GRANTED.value,
+            agreed_lately(topic, now=now),
             *_may_be_mailed(now=now, born_by=born_by, require_age=require_age),
         )
+    )
+
+
+def agreed_lately(topic: Any, *, now: Any) -> sa.ColumnElement[bool]:
+    """Return the condition on a standing that no policy version in force asks to agree anew to what was agreed (P15).
+
+    Neither of its two selects depends on the person, so databases carry each out once a statement; a version's time
+    comes by itself, without anybody's doing.
+    """
+    asking = sa.and_(PolicyAskRow.topic.in_(["*", topic]), PolicyVersionRow.effective_at <= now)
+    joined = PolicyAskRow.version == PolicyVersionRow.version
+    since = sa.select(sa.func.max(PolicyVersionRow.effective_at)).join(PolicyAskRow, joined).where(asking)
+    that_count = sa.select(PolicyVersionRow.version).where(PolicyVersionRow.effective_at >= since.scalar_subquery())
+    return sa.or_(
+        ~sa.exists(sa.select(PolicyAskRow.version).join(PolicyVersionRow, joined).where(asking)),
+        StandingRow.policy_version.in_(that_count),
     )
 
 
@@ -105,15 +130,19 @@ def event_from(row: ConsentEventRow | sa.Row[Any]) -> Event:
 async def write_standings(session: AsyncSession, standings: Mapping[SubscriberId, Standing]) -> None:
     """Keep the folds beside the events. Called by the ledger, in the transaction of the events."""
     rows = [
-        {"subscriber_id": person, "purpose": purpose.value, "topic": topic, "state": state.value}
+        {
+            "subscriber_id": person, "purpose": purpose.value, "topic": topic, "state": state.value,
+            "policy_version": standing.versions.get((purpose, topic), ""),
+        }
         for person, standing in standings.items()
         for (purpose, topic), state in standing.states.items()
-    ]
+    ]  # fmt: skip
     if rows:
         statement = insert(session, StandingRow.__table__)
         await session.execute(
             statement.on_conflict_do_update(
-                index_elements=["purpose", "topic", "subscriber_id"], set_={"state": statement.excluded.state}
+                index_elements=["purpose", "topic", "subscriber_id"],
+                set_={"state": statement.excluded.state, "policy_version": statement.excluded.policy_version},
             ),
             rows,
         )
@@ -152,3 +181,19 @@ async def states_of(
         )
     )
     return {person: State(state) for person, state in rows}
+
+
+async def asked_anew(
+    session: AsyncSession, people: Sequence[int], topic: str, purpose: Purpose = Purpose.PROMOTION, *, now: datetime
+) -> frozenset[int]:
+    """Return those who receive a topic by an agreement that the policy in force does not count any more."""
+    rows = await session.scalars(
+        sa.select(StandingRow.subscriber_id).where(
+            StandingRow.subscriber_id.in_(people),
+            StandingRow.topic == topic,
+            StandingRow.purpose == purpose.value,
+            StandingRow.state == State.GRANTED.value,
+            ~agreed_lately(topic, now=now),
+        )
+    )
+    return frozenset(rows)

@@ -14,6 +14,8 @@ from kit.addresses import EmailAddress, try_address
 from kit.db import insert
 from kit.secrets import Secrets
 
+ERASED = "erased"  # the reason of a suppression that stands for a person who asked to be erased
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -78,6 +80,22 @@ async def highest(session: AsyncSession) -> int:
     return await session.scalar(sa.select(sa.func.max(SubscriberRow.id))) or 0
 
 
+async def erased_among(session: AsyncSession, hashes: Sequence[str]) -> frozenset[str]:
+    """Return those of some keyed hashes whose owner asked to be erased and has not come back since."""
+    found: set[str] = set()
+    for start in range(0, len(hashes), 500):
+        found.update(
+            await session.scalars(
+                sa.select(SuppressionRow.address_hash).where(
+                    SuppressionRow.address_hash.in_(hashes[start : start + 500]),
+                    SuppressionRow.reason == ERASED,
+                    SuppressionRow.lifted_at.is_(None),
+                )
+            )
+        )
+    return frozenset(found)
+
+
 async def numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, SubscriberId]:
     """Return the numbers of those who are known, by address key."""
     found: dict[str, SubscriberId] = {}
@@ -106,4 +124,5 @@ def _subscriber(row: SubscriberRow | sa.Row[Any]) -> Subscriber:
         id=SubscriberId(row.id), address=try_address(row.address) if row.address else None, name=row.name,
         language=row.language, time_zone=row.time_zone, country=row.country, phone=row.phone,
         birth_date=row.birth_date, age_band=AgeBand(row.age_band), attributes=row.attributes,
+        billing_address=row.billing_address,
     )  # fmt: skip

@@ -13,6 +13,10 @@ class SubscriberRow(Base):
     """A person; an erased one keeps the number and loses everything else."""
 
     __tablename__ = "subscriber"
+    __table_args__ = (
+        sa.Index("ix_subscriber_remind", "remind_at", "created_at"),
+        sa.Index("ix_subscriber_reminded", "reminded_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     #: the address as written, and the form that compares equal; both NULL after erasure
@@ -27,11 +31,15 @@ class SubscriberRow(Base):
     time_zone: Mapped[str] = mapped_column(sa.String(64), default="")
     country: Mapped[str] = mapped_column(sa.String(2), default="")
     phone: Mapped[str] = mapped_column(sa.String(40), default="")
+    billing_address: Mapped[str] = mapped_column(sa.String(1000), default="", server_default="")
     birth_date: Mapped[date | None] = mapped_column(sa.Date)
     age_band: Mapped[str] = mapped_column(sa.String(10), default="unknown")
     guardian_agreed: Mapped[bool] = mapped_column(sa.Boolean, default=False)
     attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: when the next reminder is looked at (NULL: counted from the joining), and when the last one was written (P6)
+    remind_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -56,6 +64,17 @@ class PolicyVersionRow(Base):
     text: Mapped[str] = mapped_column(sa.Text)
     sha256: Mapped[str] = mapped_column(sa.String(64))
     effective_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: the last person who was told of it; NULL where nobody is to be told (any more)
+    told_up_to: Mapped[int | None] = mapped_column(BigKey)
+
+
+class PolicyAskRow(Base):
+    """That a version of the policy asks for consent anew: for one topic, or for all ("*")."""
+
+    __tablename__ = "policy_ask"
+
+    version: Mapped[str] = mapped_column(sa.ForeignKey("policy_version.version"), primary_key=True)
+    topic: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
 
 
 class WordingRow(Base):
@@ -109,6 +128,8 @@ class StandingRow(Base):
     topic: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), primary_key=True, index=True)
     state: Mapped[str] = mapped_column(sa.String(10))
+    #: under which version of the policy a granted one was agreed to last
+    policy_version: Mapped[str] = mapped_column(sa.String(40), default="", server_default="")
 
 
 class SuppressionRow(Base):
@@ -224,3 +245,45 @@ class DisclosurePersonRow(Base):
 
 for _register in (PrivacyRequestRow, PrivacyRequestStepRow, DisclosureRow, DisclosurePersonRow):
     append_only(_register.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table
+
+
+class KnownAddressRow(Base):
+    """A further address of a person that was proven to be theirs: a former one, or a second. Keyed hashes alone."""
+
+    __tablename__ = "known_address"
+
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), primary_key=True)
+    mailbox_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True, index=True)
+    address_hash: Mapped[str] = mapped_column(sa.String(64))
+    #: "former" or "second"
+    kind: Mapped[str] = mapped_column(sa.String(8))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MoveRow(Base):
+    """A change of address that was asked for; the addresses are emptied when it can't be taken back any more."""
+
+    __tablename__ = "move"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
+    old_address: Mapped[str] = mapped_column(sa.String(320))
+    new_address: Mapped[str] = mapped_column(sa.String(320))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: "waiting", "done", "refused", "replaced", "taken_back", "over"
+    state: Mapped[str] = mapped_column(sa.String(10), default="waiting")
+    #: until when it can be confirmed; of a done one, until when it can be taken back
+    until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PurchaseRow(Base):
+    """Something a person bought, as the shop told us; segments and the account page read it."""
+
+    __tablename__ = "purchase"
+    __table_args__ = (sa.UniqueConstraint("subscriber_id", "item", "bought_on"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
+    item: Mapped[str] = mapped_column(sa.String(200), index=True)
+    bought_on: Mapped[date] = mapped_column(sa.Date)

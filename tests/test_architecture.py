@@ -47,6 +47,8 @@ STORES = {
     "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
     "consent/signup.py",
     "mailer/statements.py",
+    "consent/known_addresses.py", "consent/moving.py", "consent/purchases.py", "consent/reminding.py",
+    "consent/rights.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "mailer/compaction.py",
     "campaigns/store.py", "campaigns/gathering.py", "campaigns/audience.py", "campaigns/reports.py",
