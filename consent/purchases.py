@@ -1,4 +1,4 @@
-"""What people bought, as the shop told us: segments choose by it, and the person sees it on the account page (P4, P12)."""
+"""What people bought, as the shop told us: segments choose by it, and the account page shows it (P4, P12)."""
 
 import csv
 import io

@@ -70,7 +70,7 @@ async def reachable(
     )
     found: dict[SubscriberId, Reached] = {}
     for number, text, language, topic in rows:
-        address, person = try_address(text), SubscriberId(number)
+        address, person = try_address(text or ""), SubscriberId(number)
         if address is not None:
             known = found[person].topics if person in found else ()
             found[person] = Reached(person, address, language, (*known, topic))

@@ -67,7 +67,9 @@ def upgrade() -> None:
         sa.Column("bought_on", sa.Date(), nullable=False),
         _of_subscriber("purchase"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_purchase")),
-        sa.UniqueConstraint("subscriber_id", "item", "bought_on", name=op.f("uq_purchase_subscriber_id")),
+        sa.UniqueConstraint(
+            "subscriber_id", "item", "bought_on", name=op.f("uq_purchase_subscriber_id_item_bought_on")
+        ),
     )
     op.create_index(op.f("ix_purchase_subscriber_id"), "purchase", ["subscriber_id"])
     op.create_index(op.f("ix_purchase_item"), "purchase", ["item"])
