@@ -20,7 +20,7 @@ MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
     "retention": "retaining", "ledger": "bookkeeping", "requests": "requesting",
-    "disclosures": "disclosing",
+    "disclosures": "disclosing", "signup": "forms",
 }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def build(command: str | None = None) -> typer.Typer:
     return app
 
 
-_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures"}
+_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup"}
 
 
 def root(

@@ -6,15 +6,17 @@ from functools import partial
 
 import uvicorn
 
+from byleave.joining import invitations_of
 from byleave.letters import Press, ask_to_confirm
 from byleave.wiring import Ground
 from consent.unwritten import Unwritten
 from kit.config import Settings
 from mailer.exits import Exits
 from web.clients import networks_of
-from web.house import House, Proxies
+from web.house import House, Proxies, SignUps
 from web.limits import Doorkeeper
 from web.pages import Pages
+from web.seals import Seals
 from web.site import site
 
 
@@ -26,6 +28,12 @@ def unwritten_of(settings: Settings) -> Unwritten:
 def exits_of(ground: Ground) -> Exits:
     """Return what carries out wishes to leave by a link."""
     return Exits(ground.database, unwritten_of(ground.settings))
+
+
+def sign_ups_of(ground: Ground) -> SignUps | None:
+    """Return what the sign-up page stands on; None where nobody shall sign up here."""
+    settings = ground.settings.signup
+    return SignUps(invitations_of(ground), Seals(ground.secrets), settings) if settings.enabled else None
 
 
 def house_of(ground: Ground, press: Press, exits: Exits) -> House:
@@ -41,7 +49,7 @@ def house_of(ground: Ground, press: Press, exits: Exits) -> House:
     )  # fmt: skip
     return House(
         ground.database, press.tokens, pages, ground.clock, version, partial(ask_to_confirm, ground), exits, doorkeeper,
-        Proxies(networks_of(web.proxies), web.proxy_header),
+        Proxies(networks_of(web.proxies), web.proxy_header), sign_ups=sign_ups_of(ground),
     )  # fmt: skip
 
 

@@ -73,7 +73,8 @@ PURE = {
     "mailer/links.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
     "consent/spreadsheet.py", "campaigns/collective.py",
-    "mailer/throttle.py", "mailer/speeds.py", "consent/guardians.py", "consent/admission.py", "inbound/sign_ups.py",
+    "mailer/throttle.py", "mailer/speeds.py", "consent/guardians.py", "consent/admission.py",
+    "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",

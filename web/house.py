@@ -8,13 +8,16 @@ from consent import policy, subscribers
 from consent.ledger import Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from kit.clock import Clock
+from kit.config_signup import SignUpSettings
 from kit.db import Database, Session
 from mailer.exits import Exits
+from mailer.invitations import Invitations
 from mailer.tokens import Purpose, Token, Tokens
 from web.bursts import Touches
 from web.clients import Network, ProxyHeader
 from web.limits import Doorkeeper
 from web.pages import Pages
+from web.seals import Seals
 
 #: writes the mail that asks the owner of an address to confirm a sign-up; (session, person, topics, moment)
 AskToConfirm = Callable[[Session, SubscriberId, tuple[str, ...], datetime], Awaitable[None]]
@@ -26,6 +29,15 @@ class Proxies:
 
     networks: tuple[Network, ...] = ()
     header: ProxyHeader = "x-forwarded-for"
+
+
+@dataclass(frozen=True, slots=True)
+class SignUps:
+    """What taking sign-ups needs."""
+
+    invitations: Invitations
+    seals: Seals
+    settings: SignUpSettings
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,7 @@ class House:
     doorkeeper: Doorkeeper
     proxies: Proxies = field(default_factory=Proxies)
     touches: Touches = field(default_factory=Touches)
+    sign_ups: SignUps | None = None  # None: nobody signs up here
 
     def token(self, purpose: Purpose, text: str) -> Token | None:
         """Return what the token of a URL says, or None unless it is genuine and made for this page."""

@@ -43,7 +43,7 @@ class Pages:
         if language not in self.catalogues:
             raise InvalidSettings(f"web.language: there are no texts in '{language}', only {sorted(self.catalogues)}")
         self.language = language
-        self._policy = f'href="{html.escape(policy_url)}"'
+        self._policy = f'href="{html.escape(policy_url)}"' if policy_url else ""
         self._version = html.escape(policy_version)
         everywhere = {
             "company": company, "policy_url": policy_url, "customer_service": customer_service,
@@ -71,12 +71,18 @@ class Pages:
         self._see_to_notice(text, asks=asks)
         return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
 
+    def fragment(self, template: str, values: Mapping[str, object], *, language: str) -> str:
+        """Return a piece of a page of somebody else that asks for personal data; never without the policy notice."""
+        text = self.compiled(language, template).render(values)
+        self._see_to_notice(text, asks=True)
+        return text
+
     def compiled(self, language: str, template: str) -> Template:
         """Return a template with the words of a language; compiled at first use."""
         return self._environments[language].get_template(template)
 
     def _see_to_notice(self, text: str, *, asks: bool) -> None:
-        has_notice = _NOTICE in text and self._policy in text and self._version in text
+        has_notice = bool(self._policy) and _NOTICE in text and self._policy in text and self._version in text
         if _ASKS.search(text) is not None and not (asks and has_notice):
             raise PolicyNoticeMissing
 

@@ -16,7 +16,7 @@ from starlette.routing import Route, Router
 
 from consent import policy
 from kit.errors import Temporary
-from web import one_click, preferences, press
+from web import one_click, preferences, press, sign_up_links, signup
 from web.guard import HEADERS
 from web.house import House
 from web.page import Handler, Page
@@ -43,6 +43,8 @@ PAGES: tuple[Page, ...] = (
     *one_click.PAGES,
     *preferences.PAGES,
     *press.PAGES,
+    *signup.PAGES,
+    *sign_up_links.PAGES,
     Page("/help", show_help),
 )
 

@@ -68,6 +68,10 @@ class Visit:
         """Speak the person's language from here on, where we know it."""
         self._person = person.language if person else ""
 
+    def speak(self, language: str) -> None:
+        """Speak a language from here on, which somebody who is no subscriber has chosen before."""
+        self._person = language
+
     @property
     def language(self) -> str:
         """The language of the answer."""

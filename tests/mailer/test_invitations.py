@@ -37,8 +37,8 @@ class Desk:
     invitations: Invitations = field(default_factory=lambda: Invitations(SECRETS, RULES, timedelta(days=7), 50))
     now: datetime = NOW
 
-    async def signs_up(self, address: str, *topics: str, guardian: str = "") -> bool:
-        form = Form(WORDING, "2026-11-01", "en", self.now - SECOND)
+    async def signs_up(self, address: str, *topics: str, guardian: str = "", language: str = "en") -> bool:
+        form = Form(WORDING, "2026-11-01", language, self.now - SECOND)
         async with self.database.transaction() as session:
             return await signup.note(
                 session, parse_address(address), topics or ("deals",), form,
