@@ -181,7 +181,8 @@ class Connection(SMTP):
         terms = self.floor.terms
         if is_within(self.peer, terms.proxies):
             try:
-                told = await asyncio.wait_for(get_proxy(self._reader), PROXY_SECONDS)
+                async with asyncio.timeout(PROXY_SECONDS):
+                    told = await get_proxy(self._reader)
             except (TimeoutError, ConnectionError):
                 return False
             if not told.valid:

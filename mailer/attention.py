@@ -99,8 +99,10 @@ class Attention:
                 except Exception as error:  # noqa: BLE001 - whatever it was: who hears nothing begins nothing
                     _log.warning("hearing.failed", error=type(error).__name__, exc_info=True)
                 turn += 1
+            # not wait_for: Python 3.11's forgets a cancellation that comes together with the news
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._has_news.wait(), LISTEN_SECONDS)
+                async with asyncio.timeout(LISTEN_SECONDS):
+                    await self._has_news.wait()
 
     def _take(self, notice: str) -> None:
         if not self._hearing.read(notice):

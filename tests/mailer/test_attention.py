@@ -124,3 +124,17 @@ async def test_a_notice_that_names_nobody_makes_the_worker_read_the_ledger_now(
         async with asyncio.timeout(5):
             while ears._heard_at == before:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
+
+
+async def test_who_listens_ends_when_told_even_as_news_arrives(database: Database) -> None:
+    """The word to end and the news come in one turn of the loop; the word must not get lost."""
+    async with listening(database) as (ears, _, _):
+        await asyncio.sleep(0.2)
+        ears._has_news.set()
+        ended = [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Attention.run"]  # type: ignore[union-attr]
+        assert len(ended) == 1
+        await asyncio.sleep(0)  # who waited for news is about to go on
+        ended[0].cancel()
+        done, _ = await asyncio.wait(ended, timeout=5)
+
+    assert done
