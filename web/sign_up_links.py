@@ -110,8 +110,8 @@ async def _load(visit: Visit) -> SignUp | None:
 
 async def _names(visit: Visit, sign_up: SignUp) -> str:
     async with visit.house.database.reading() as session:
-        names = {topic.key: topic.name for topic in await policy.all_topics(session)}
-    return visit.text("common.list_comma").join(names.get(key, key) for key in sign_up.topics)
+        topics = await policy.all_topics(session)
+    return visit.text("common.list_comma").join(topic.name for topic in topics if topic.key in sign_up.topics)
 
 
 def _told(visit: Visit, what: str) -> Response:

@@ -48,11 +48,11 @@ async def act(visit: Visit) -> Response:
         return await _form_page(visit, desk, form, told="signup.again", status=422)
     if form.one(TRAP):
         return visit.answer("signup_done.html")
-    topics = await _topics(visit)
-    wanted = tuple(topic.key for topic in topics if form.has("topic", topic.key))
+    address = _address(form, "email", desk)
+    wanted = tuple(topic.key for topic in await _topics(visit) if form.has("topic", topic.key))
     if not wanted:
         form.refuse("topic", "errors.topics")
-    address, age = _address(form, "email", desk), _age(form)
+    age = _age(form)
     if form.errors or address is None or age is None:
         return await _form_page(visit, desk, form)
     if age >= AGE_OF_OWN_CONSENT:
