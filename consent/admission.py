@@ -80,6 +80,7 @@ class Known:
     """What is known about the address of a sign-up."""
 
     is_declined: bool = False  # its owner said "not me" (or the guardian did)
+    needs_guardian: bool = False  # a guardian said no: no second try as somebody older
     suppression: str = ""  # why it must not be mailed
     is_granted: bool = False  # everything asked for is received already
     age: AgeBand = AgeBand.UNKNOWN
@@ -102,7 +103,7 @@ def admit(sign_up: SignUp, known: Known) -> Next:
         return Next.DROP
     if known.waits_for_guardian:
         return Next.DROP  # the first word about an age counts: no second try as somebody older
-    if known.age is AgeBand.UNDER_13 and not sign_up.is_child:
+    if (known.age is AgeBand.UNDER_13 or known.needs_guardian) and not sign_up.is_child:
         return Next.DROP
     if known.is_granted and not known.suppression and (not sign_up.is_child or known.guardian_agreed):
         return Next.SAY_ALREADY_IN

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from consent import ledger, signup
+from consent import ledger, rights, signup
 from consent.admission import Rules, SignUp, Step
 from consent.guardians import Word, after
 from consent.ledger import Source
 from kit.db import Session
+from kit.secrets import Secrets
 
 
 async def asked(session: Session, sign_up: SignUp, letter: int, *, at: datetime) -> None:
@@ -51,14 +52,18 @@ async def told(session: Session, sign_up: SignUp, *, sent_at: datetime, rules: R
     return replace(sign_up, guardianship=held, step=Step.GUARDIAN_STANDS, letter=None, expires_at=until)
 
 
-async def withdraw(session: Session, sign_up: SignUp, *, source: Source, at: datetime) -> None:
-    """End a guardian's consent, at whatever stage, and delete what was kept for it.
+async def withdraw(
+    session: Session, sign_up: SignUp, *, source: Source, secrets: Secrets, rules: Rules, at: datetime
+) -> None:
+    """End a guardian's consent, at whatever stage, and delete what was kept of the child and the guardian.
 
-    A child that joined receives nothing from this moment on; the ledger says who ended it.
+    A child that joined receives nothing from this moment on and is erased, for without the consent nothing may be kept
+    (16 CFR 312.6(a)(2), 312.10); the ledger says who ended it. A keyed hash keeps the child from trying as somebody
+    older for a time.
     """
     if sign_up.person is not None:
-        facts = {**(source.evidence or {}), "by": "guardian"}
-        by_guardian = replace(source, evidence=facts)
+        by_guardian = replace(source, evidence={**(source.evidence or {}), "by": "guardian"})
         await ledger.guardian(session, sign_up.person, agreed=False, source=by_guardian, at=at)
-        await ledger.withdraw_all(session, sign_up.person, source=by_guardian, at=at)
+        await rights.erase(session, sign_up.person, secrets=secrets, source=by_guardian, at=at)
+    await signup.remember_not_me(session, sign_up.address, secrets=secrets, rules=rules, at=at, with_guardian=True)
     await signup.drop(session, sign_up)

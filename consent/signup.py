@@ -89,7 +89,8 @@ async def load(session: AsyncSession, number: int, nonce: int, *, at: datetime, 
 async def known_of(session: AsyncSession, sign_up: SignUp, *, secrets: Secrets, at: datetime) -> Known:
     """Return what is known about the address of a sign-up, for :func:`consent.admission.admit`."""
     mailboxes = [secrets.mailbox_hash(one) for one in (sign_up.address, sign_up.guardian) if one is not None]
-    declined = sa.select(NotMeRow.mailbox_hash).where(NotMeRow.mailbox_hash.in_(mailboxes), NotMeRow.until > at)
+    remembered = sa.select(NotMeRow.with_guardian).where(NotMeRow.mailbox_hash.in_(mailboxes), NotMeRow.until > at)
+    said_no = set(await session.scalars(remembered))
     earlier_child = sa.select(SignUpRow.id).where(
         SignUpRow.mailbox_hash == mailboxes[0],
         SignUpRow.id < sign_up.id,
@@ -105,7 +106,8 @@ async def known_of(session: AsyncSession, sign_up: SignUp, *, secrets: Secrets, 
         agreed = sa.select(SubscriberRow.guardian_agreed).where(SubscriberRow.id == person.id)
         guardian_agreed = bool(await session.scalar(agreed))
     return Known(
-        is_declined=await session.scalar(declined.limit(1)) is not None,
+        is_declined=False in said_no,
+        needs_guardian=True in said_no,
         suppression=await subscribers.suppression(session, secrets.address_hash(sign_up.address)),
         is_granted=bool(sign_up.topics) and granted.issuperset(sign_up.topics),
         age=person.age_band if person else AgeBand.UNKNOWN,
@@ -157,22 +159,28 @@ async def confirm(
     await ledger.subscribe(session, person, sign_up.topics, source=asked, at=sign_up.asked_at)
     outcome = await ledger.confirm(session, person, sign_up.topics, source=source, at=at)
     if sign_up.is_child and isinstance(outcome, Done):
-        await move(session, sign_up, Step.GRANTED, expires_at=None, letter_id=None, subscriber_id=person)
+        await move(session, sign_up, Step.GRANTED, expires_at=None, subscriber_id=person)
     else:
         await drop(session, sign_up)
     return outcome
 
 
 async def remember_not_me(
-    session: AsyncSession, address: EmailAddress, *, secrets: Secrets, rules: Rules, at: datetime
+    session: AsyncSession,
+    address: EmailAddress,
+    *,
+    secrets: Secrets,
+    rules: Rules,
+    at: datetime,
+    with_guardian: bool = False,
 ) -> None:
-    """Keep, for a bounded time, that a mailbox is not to be asked on a stranger's word: its keyed hash alone."""
-    statement = insert(session, NotMeRow).values(
-        mailbox_hash=secrets.mailbox_hash(address), until=at + rules.remember_not_me
-    )
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=["mailbox_hash"], set_={"until": statement.excluded.until})
-    )
+    """Keep, for a bounded time, that a mailbox is not to be asked on a stranger's word: its keyed hash alone.
+
+    ``with_guardian``: a child's, which may be asked about again, but not as somebody older.
+    """
+    values = {"until": at + rules.remember_not_me, "with_guardian": with_guardian}
+    statement = insert(session, NotMeRow).values(mailbox_hash=secrets.mailbox_hash(address), **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["mailbox_hash"], set_=values))
 
 
 async def forget(session: AsyncSession, *, at: datetime, most: int) -> list[SignUp]:

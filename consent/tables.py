@@ -179,12 +179,14 @@ class SignUpRow(Base):
 
 
 class NotMeRow(Base):
-    """A mailbox whose owner said that somebody else typed its address, as a keyed hash, for a time."""
+    """A mailbox that no form may ask for a time, as a keyed hash: its owner, or a guardian, said so."""
 
     __tablename__ = "not_me"
 
     mailbox_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    #: a child's, whose guardian said no: it may be asked about again, but not as somebody older
+    with_guardian: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
 
 
 class PrivacyRequestRow(Base):

@@ -102,7 +102,9 @@ class Invitations:
         if stage(sign_up.guardianship, now=at, delay=self.rules.guardian_delay) in {Stage.UNASKED, Stage.OPEN}:
             await signup.remember_not_me(session, sign_up.guardian, secrets=self.secrets, rules=self.rules, at=at)
         await self._call_back(session, sign_up, at)
-        await guardianship.withdraw(session, sign_up, source=source, at=at)
+        if sign_up.person is not None:
+            await outbox.call_back_all(session, sign_up.person, at=at)
+        await guardianship.withdraw(session, sign_up, source=source, secrets=self.secrets, rules=self.rules, at=at)
         await self._write(session, Kind.GUARDIAN_RECEIPT, sign_up, sign_up.guardian, at)
         return True
 

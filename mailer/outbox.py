@@ -236,6 +236,16 @@ async def call_back(session: AsyncSession, number: int, *, at: datetime) -> None
     )
 
 
+async def call_back_all(session: AsyncSession, subscriber_id: int, *, at: datetime) -> None:
+    """Take out all letters to a person that were not begun yet."""
+    await session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.subscriber_id == subscriber_id, OutboxRow.state == "waiting")
+        .values(state="failed", done_at=at, address="", details={}, response="called back")
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def asked(session: AsyncSession, number: int) -> Asked | None:
     """Return what a letter of ours asked, so that an answer to it can be understood."""
     row = await session.get(OutboxRow, number)

@@ -15,7 +15,7 @@ from consent.standing import mailable
 from consent.subscribers import Profile
 from consent.tables import ConsentEventRow, NotMeRow, SignUpRow, SubscriberRow
 from kit.addresses import parse_address
-from kit.db import Database
+from kit.db import Base, Database
 from mailer import outbox
 from mailer.invitations import Invitations
 from mailer.outbox import Kind
@@ -112,6 +112,16 @@ class Desk:
             source = Source(Door.IMPORT, Proof.EVIDENCE)
             await ledger.confirm(session, person, topics, source=source, at=self.now - DAY)
         return person
+
+
+async def everything(database: Database, text: str) -> list[str]:
+    """Return the tables in which a text stands anywhere."""
+    async with database.reading() as session:
+        return [
+            table.name
+            for table in Base.metadata.sorted_tables
+            if any(text in str(value) for row in await session.execute(sa.select(table)) for value in row)
+        ]
 
 
 @pytest.fixture
@@ -375,6 +385,8 @@ async def test_a_guardian_who_never_answers_all_is_deleted_in_time(desk: Desk) -
     assert (await desk.waiting(), await desk.people()) == ([], 0)
     (letter,) = await desk.letters()
     assert (letter.kind, letter.address, letter.details) == ("guardian_request", "", {})
+    for address in ("kim@school.example", "mum@example.org"):
+        assert await everything(desk.database, address) == []
 
 
 async def test_a_refusal_deletes_all_and_is_remembered(desk: Desk) -> None:
@@ -412,13 +424,45 @@ async def test_a_guardian_withdraws_at_any_time(desk: Desk, stage: str) -> None:
     assert await desk.withdraws()
 
     assert (await desk.mailable(), await desk.waiting()) == ([], [])
-    left = [row.kind for row in await desk.letters() if row.state == "waiting"]
-    assert [kind for kind in left if kind != "sign_up"] == ["guardian_receipt"]
+    assert [row.kind for row in await desk.letters() if row.state == "waiting"] == ["guardian_receipt"]
     if stage == "joined":
-        assert (await desk.acts())[-2:] == ["guardian_withdraw", "withdraw_all"]
+        assert (await desk.acts())[-3:] == ["guardian_withdraw", "withdraw_all", "suppress"]
+        assert await everything(desk.database, "kim@school.example") == []
         return
     desk.now += 3 * DAY
     assert (await desk.looks(), await desk.people()) == ([], 0)
+
+
+@pytest.mark.parametrize("stage", ["asked", "joined"])
+async def test_after_a_no_the_child_comes_back_with_a_guardian_only(desk: Desk, stage: str) -> None:
+    """Not as somebody older; and where a guardian agrees, after both letters and the delay."""
+    await desk.signs_up("kim@school.example", guardian="mum@example.org")
+    await desk.looks()
+    await desk.sends()
+    if stage == "joined":
+        await desk.agrees()
+        desk.now += DAY
+        await desk.looks()
+        await desk.sends()
+        desk.now += HOUR
+        await desk.looks()
+        await desk.confirms()
+    await desk.withdraws()
+    await desk.sends()
+    desk.now += 8 * DAY
+
+    await desk.signs_up("kim+older@school.example")
+    assert (await desk.looks(), await desk.waiting()) == ([], [])
+    await desk.signs_up("kim@school.example", guardian="dad@example.org")
+    assert await desk.looks() == [("guardian_request", "dad@example.org")]
+    await desk.agrees()
+    desk.now += DAY
+    await desk.looks()
+    await desk.sends()
+    desk.now += HOUR
+    await desk.looks()
+    assert isinstance(await desk.confirms(), Done)
+    assert await desk.mailable() == ["kim@school.example"]
 
 
 async def test_a_second_child_of_one_guardian_waits_for_its_turn(desk: Desk) -> None:
