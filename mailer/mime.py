@@ -224,17 +224,20 @@ def _quoted_printable_line(octets: bytes) -> bytes:
     """Return one line in quoted-printable, with soft breaks where it is long.
 
     A blank before another one is written ``=20`` and a tab ``=09``: so the body is in DKIM's relaxed form as it is
-    (RFC 6376 3.4.4), and need not be brought into it for each letter.
+    (RFC 6376 3.4.4), and need not be brought into it for each letter. No line begins with a dot, so that nothing has
+    to be stuffed on the way (RFC 5321 4.5.2).
     """
     if b"  " not in octets and b"\t" not in octets:
-        return binascii.b2a_qp(octets, istext=False, quotetabs=False).replace(b"\n", b"\r\n")
+        whole = binascii.b2a_qp(octets, istext=False, quotetabs=False).replace(b"\n", b"\r\n")
+        if not whole.startswith(b".") and b"\n." not in whole:
+            return whole
     lines, room = [bytearray()], ENCODED_LINE_OCTETS - 1  # one for the "=" of a soft break
     for place, octet in enumerate(octets):
         is_kept = (33 <= octet <= 126 and octet != 61) or (octet == 32 and octets[place + 1 : place + 2] not in _BLANKS)
-        written = b"%c" % octet if is_kept else b"=%02X" % octet
-        if len(lines[-1]) + len(written) > room:
+        if len(lines[-1]) + (1 if is_kept else 3) > room:
             lines.append(bytearray())
-        lines[-1] += written
+        is_first_dot = octet == 46 and not lines[-1]
+        lines[-1] += b"%c" % octet if is_kept and not is_first_dot else b"=%02X" % octet
     return b"=\r\n".join(lines)
 
 

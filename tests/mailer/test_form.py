@@ -115,7 +115,7 @@ def test_links_that_would_break_a_header_are_refused(bad: str) -> None:
         FORM.draft(a_recipient(), links, Rendered("a", "b", "c"), NOW)
 
 
-@given(st.text(alphabet=" \t=.ab\x0b\x85ä", max_size=200))
+@given(st.text(alphabet=" \t=.ab\x0b\x85ä", max_size=200) | st.text(alphabet="a.", min_size=70))
 def test_encoded_lines_read_back_and_are_in_relaxed_form(line: str) -> None:
     """RFC 2045 6.7 for the one reader, RFC 6376 3.4.4 for the other."""
     encoded = LineCache().quoted_printable(line)
@@ -123,6 +123,7 @@ def test_encoded_lines_read_back_and_are_in_relaxed_form(line: str) -> None:
     assert quopri(encoded) == line.encode()
     assert relaxed_body(encoded + b"\r\n") == (encoded + b"\r\n" if encoded else b"")
     assert max(map(len, encoded.split(b"\r\n"))) <= 76
+    assert b"\n." not in b"\n" + encoded
 
 
 def quopri(encoded: bytes) -> bytes:
