@@ -1,7 +1,8 @@
 """Measures sending: a campaign from its launch to the last recorded result, with ledger, gate, journal and records on.
 
-    python -m bench.send [--messages 20000] [--sign both|rsa|ed25519|none] [--workers 1] [--connections 4]
-                         [--database URL|postgresql] [--relay smtp://HOST:PORT] [--delay-ms 20] [--json]
+    python -m bench.send [--messages 20000] [--sign both|rsa|ed25519|none] [--workers 1] [--processes 2]
+                         [--connections 4] [--database URL|postgresql] [--relay smtp://HOST:PORT]
+                         [--delay-ms 20] [--json]
 
 A fresh installation with one subscriber a message is made in a temporary folder (people and consent events by the same
 functions as an import); ``byleave run --only worker`` runs as so many processes; the campaign, some 11 kB a message, is
@@ -10,9 +11,10 @@ or one of ours that answers late (``--delay-ms``). In the same run all cores sig
 smtp-source sends one of the letters as often to a sink of the same kind.
 
 Printed: ``messages_per_s`` (from the first claim to the last recorded result), ``launch_s`` (from the plan to the first
-claim: the runner's look, the snapshot, the engine's look), ``cpu_us_per_message`` (of the workers, all told),
-``rss_mb`` (the most that one worker held), the two yardsticks and the ratios to them. It fails unless the sink has
-counted every message once and the states add up to the snapshot.
+claim: the runner's look, the snapshot, the engine's look), ``cpu_us_per_message`` (of the workers and their processes),
+``rss_mb`` (the most that one worker held), ``with_processes_mb`` (of a worker and its processes at the end, pages in
+common counted once), the two yardsticks and the ratios to them. It fails unless the sink has counted every message once
+and the states add up to the snapshot.
 """
 
 import argparse
@@ -35,7 +37,7 @@ import sqlalchemy as sa
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.yardsticks import cpu_seconds, most_mb, rsa_signatures_per_s, sink, smtp_source_per_s  # noqa: E402
+from bench.yardsticks import cpu_seconds, memory_mb, most_mb, rsa_signatures_per_s, sink, smtp_source_per_s  # noqa: E402
 from byleave.letters import Press  # noqa: E402
 from byleave.wiring import open_ground  # noqa: E402
 from campaigns import store  # noqa: E402
@@ -74,6 +76,7 @@ class Plan:
     delay_ms: float
     yardsticks: bool
     profile: str
+    processes: int
 
 
 def letter() -> dict[str, str]:
@@ -100,6 +103,7 @@ class Installation:
             "BYLEAVE_VAR": str(folder / "var"), "BYLEAVE_DATABASE__URL": self.url,
             "BYLEAVE_MAILER__RELAYS": json.dumps([relay]), "BYLEAVE_MAILER__CHECK_DNS": "false",
             "BYLEAVE_MAILER__CONNECTIONS": str(plan.connections), "BYLEAVE_MAILER__DKIM_SIGN": plan.sign,
+            "BYLEAVE_MAILER__COMPOSE_PROCESSES": str(plan.processes),
             "BYLEAVE_MAILER__HELO": "bench.test", "BYLEAVE_LOG__LEVEL": "warning", "BYLEAVE_LOG__FORMAT": "json",
         }  # fmt: skip
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -230,6 +234,7 @@ def send(installation: Installation, campaign: int, messages_at_sink: Any) -> di
         "messages_per_s": round(plan.messages / (last - first).total_seconds(), 1),
         "cpu_us_per_message": round(used / plan.messages * 1e6, 1),
         "rss_mb": max(most_mb(worker.pid) for worker in installation.workers),
+        "with_processes_mb": max(memory_mb(worker.pid) for worker in installation.workers),
         "counted_by_sink": bool(messages_at_sink),
         "states": states,
     }
@@ -238,7 +243,8 @@ def send(installation: Installation, campaign: int, messages_at_sink: Any) -> di
 def measure(plan: Plan) -> dict[str, Any]:
     """Measure what is planned, and the yardsticks in the same run."""
     found: dict[str, Any] = {
-        "sign": plan.sign, "workers": plan.workers, "connections": plan.connections, "delay_ms": plan.delay_ms
+        "sign": plan.sign, "workers": plan.workers, "connections": plan.connections, "processes": plan.processes,
+        "delay_ms": plan.delay_ms
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="byleave-bench-")))
@@ -279,12 +285,15 @@ def main() -> None:
     parser.add_argument("--relay", default="", help="another relay than the sink of this run")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="how late each answer of the sink is")
     parser.add_argument("--no-yardsticks", action="store_true", help="leave RSA and smtp-source out")
+    parser.add_argument(
+        "--processes", type=int, default=2, help="of each worker, to write letters; 0 does it in threads"
+    )
     parser.add_argument("--profile", default="", help="a file for the profile (cProfile) of the worker's event loop")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     plan = Plan(
         given.messages, given.sign, given.workers, given.connections, given.database, given.relay, given.delay_ms,
-        not given.no_yardsticks, given.profile,
+        not given.no_yardsticks, given.profile, given.processes,
     )  # fmt: skip
     found = measure(plan)
     if given.json:

@@ -29,14 +29,29 @@ RSA_SECONDS = 2.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and the processes that it started and that live."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [pid, *(one for file in files for child in file.read_text().split() for one in family(int(child)))]
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process and its children that have ended took so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS
+    """Return the processor time that a process and those it started took so far."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / _TICKS
+
+
+def memory_mb(pid: int) -> float:
+    """Return the memory that a process and those it started hold: their own pages, and their share of common ones."""
+    found = [re.search(r"Pss:\s+(\d+) kB", Path(f"/proc/{one}/smaps_rollup").read_text()) for one in family(pid)]
+    return round(sum(int(one[1]) for one in found if one) / 1024, 1)
 
 
 def most_mb(pid: int) -> float:
-    """Return the most memory that a process held so far."""
+    """Return the most memory that a process held so far, common pages and all."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return round(int(found[1]) / 1024, 1) if found else 0.0
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from byleave.joining import Joining, invitations_of
-from byleave.letters import TEMPLATES, Press, limits_of, recipient_of, relays_of
+from byleave.letters import TEMPLATES, Press, limits_of, relays_of
 from byleave.readiness import ready_to_launch
 from byleave.retaining import retention_of
 from byleave.serving import WebServer, exits_of, unwritten_of
@@ -24,7 +24,7 @@ from campaigns.runner import Runner
 from campaigns.store import SEND_CHUNK
 from consent import ledger
 from consent.hearing import Hearing
-from consent.model import Clearance, Door, Proof, SubscriberId
+from consent.model import Door, Proof, SubscriberId
 from inbound.dispatch import House as InboundHouse
 from inbound.imap import Mailbox
 from inbound.intake import Intake
@@ -34,7 +34,7 @@ from inbound.readers import ProcessReaders, Readers, ThreadReaders, warm_up
 from inbound.smtp import Listener, domains_of
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import InboundSettings, OriginSettings, Settings
+from kit.config import InboundSettings, MailerSettings, OriginSettings, Settings
 from kit.db import Session
 from kit.dns import SystemDns
 from kit.jobs import DeadWorker, Jobs
@@ -43,9 +43,9 @@ from mailer.courier import Courier
 from mailer.footer import footer_templates
 from mailer.journal import Journal
 from mailer.letters import Letters, own_words
-from mailer.model import OutgoingMail
 from mailer.pace import Pace
 from mailer.postman import Postman
+from mailer.presses import Composer, Presses, ProcessPresses, ThreadPresses
 from mailer.retry import RetryPlan
 from mailer.smtp import RelayPool
 from mailer.written import Compose
@@ -123,7 +123,7 @@ async def _worker(
         has_lease=lambda: jobs.has_lease, is_stopping=lambda: jobs.is_stopping, plan=_plan(ground),
         slice_size=settings.mailer.slice_size, require_age=settings.consent.require_age,
         on_hard_bounce=partial(_suppress, ground), on_broken=partial(_hold, ground), known_workers=jobs.known_workers,
-        pace=pace,
+        pace=pace, presses=await _presses(settings.mailer),
     )  # fmt: skip
     stack.callback(courier.close)
     letters = Letters(press.sender, press.tokens, press.signer, TEMPLATES / "service")
@@ -147,14 +147,17 @@ async def _worker(
 
 
 async def _prepare(press: Press, mailing_id: int) -> Compose:
-    """Compile a campaign once; what comes back writes the letter of one person, in a thread."""
-    promotion = await press.promotion(mailing_id)
-    clock = press.ground.clock
+    """Compile a campaign once; what comes back writes the letter of one person, in a thread or another process."""
+    return Composer(await press.promotion(mailing_id), press.ground.clock)
 
-    def compose(clearance: Clearance) -> OutgoingMail:
-        return promotion.letter(recipient_of(clearance), clock())
 
-    return compose
+async def _presses(settings: MailerSettings) -> Presses:
+    """Return where letters are written, ready for the first one."""
+    if not settings.compose_processes:
+        return ThreadPresses()
+    presses = ProcessPresses(settings.compose_processes)
+    await asyncio.to_thread(presses.start)
+    return presses
 
 
 def _plan(ground: Ground) -> RetryPlan:

@@ -14,7 +14,7 @@ from typing import Any
 
 from byleave.wiring import Ground, keys_folder
 from consent import policy, subscribers
-from consent.model import Clearance, SubscriberId
+from consent.model import SubscriberId
 from kit.addresses import EmailAddress, parse_address
 from kit.config import CHECKOUT, Settings
 from kit.db import Session
@@ -103,13 +103,6 @@ class Press:
         source, values = _source(mailing)
         compiled = compile_mailing(self.sender, info, source, values)
         return Promotion(self.sender, info, compiled, self.tokens, self.signer)
-
-
-def recipient_of(clearance: Clearance) -> Recipient:
-    """Return the person of a clearance as a letter sees them."""
-    return Recipient(
-        clearance.subscriber, clearance.address, clearance.name, clearance.language or "en", clearance.attributes
-    )
 
 
 async def check(ground: Ground, session: Session, mailing_id: int) -> None:

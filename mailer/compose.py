@@ -110,8 +110,7 @@ def compile_mailing(
         text = text if text.strip() else made_text
     else:
         page = _page_of(text)
-    templates = _compiled(_PLAIN, subject), _compiled(_PLAIN, text), _compiled(_HTML, page)
-    return CompiledMailing(sender, mailing, templates, values or {})
+    return CompiledMailing(sender, mailing, Source(subject, text, page), values or {})
 
 
 class CompiledMailing:
@@ -121,19 +120,26 @@ class CompiledMailing:
         self,
         sender: Sender,
         mailing: MailingInfo,
-        templates: tuple[jinja2.Template, jinja2.Template, jinja2.Template],
+        settled_source: Source,
         values: Mapping[str, CampaignValue],
     ) -> None:
-        """Take the compiled subject, text and HTML; :func:`compile_mailing` is the way to get one."""
+        """Compile what :func:`compile_mailing` has settled, looked at and completed."""
         self._sender = sender
         self._mailing = mailing
-        self._subject, self._text, self._html = templates
+        self._made_of = settled_source, values
+        self._subject = _compiled(_PLAIN, settled_source.subject)
+        self._text = _compiled(_PLAIN, settled_source.text)
+        self._html = _compiled(_HTML, settled_source.html)
         self._shared = {
             "campaign": {str(key): plain(value, deep=3) for key, value in values.items()},
             "topic": one_line(mailing.topic_name),
             "company": one_line(sender.company),
         }
         self._footers: dict[str, tuple[str, str]] = {}
+
+    def __reduce__(self) -> tuple[type["CompiledMailing"], tuple[Any, ...]]:
+        """Travel to a process of ours as the source, and be compiled there."""
+        return CompiledMailing, (self._sender, self._mailing, *self._made_of)
 
     def render(self, recipient: Recipient, links: Links) -> Rendered:
         """Return the words for one person, footer included, or raise :class:`UnfitTemplate` (a value is missing)."""

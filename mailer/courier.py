@@ -12,7 +12,6 @@ import itertools
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -30,9 +29,10 @@ from mailer.delivery import Shut, Slice
 from mailer.journal import ClaimJournal, Journal
 from mailer.outcomes import Claimed, Hindrance, Outcome, judge
 from mailer.pace import UNLIMITED, Turns
+from mailer.presses import Presses, ThreadPresses
 from mailer.relays import Result
 from mailer.retry import PROMOTIONS, RetryPlan
-from mailer.written import Compose, Ready, letters, unanswered, untouched
+from mailer.written import Compose, Ready, unanswered, untouched
 
 COMPILED_KEPT = 8  # mailings whose compiled form is kept at a time
 RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # and then each five, until the database is back
@@ -95,7 +95,7 @@ class Courier:
         plan: RetryPlan = PROMOTIONS,
         slice_size: int = 100,
         require_age: bool = False,
-        compose_threads: int = 2,
+        presses: Presses | None = None,
         deaf_seconds: float = DEAF_SECONDS,
         on_hard_bounce: OnHardBounce | None = None,
         on_broken: OnBroken | None = None,
@@ -110,8 +110,7 @@ class Courier:
         self._has_lease, self._is_stopping = has_lease, is_stopping
         self._plan, self._slice_size, self._require_age = plan, slice_size, require_age
         self._on_hard_bounce, self._on_broken, self._known_workers = on_hard_bounce, on_broken, known_workers
-        self._threads = ThreadPoolExecutor(compose_threads, thread_name_prefix="compose")
-        self._parts = compose_threads
+        self._presses = presses or ThreadPresses()
         self._compiled: OrderedDict[int, Compose] = OrderedDict()
         self._live: set[str] = set()
 
@@ -181,8 +180,8 @@ class Courier:
             await self.settle(worker)
 
     def close(self) -> None:
-        """Let go of the threads; remove an empty journal."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of the presses; remove an empty journal."""
+        self._presses.close()
         with contextlib.suppress(OSError):
             self._journal.close()
 
@@ -246,18 +245,12 @@ class Courier:
             raise
 
     async def _fill(self, batch: _Batch, rows: Sequence[Claimed], compose: Compose) -> None:
-        """Compose in threads; who can't be composed is skipped, and the others go on."""
-        loop = asyncio.get_running_loop()
-        size = -(-len(rows) // self._parts)
-        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-        for made in await asyncio.gather(
-            *(loop.run_in_executor(self._threads, letters, compose, part) for part in parts)
-        ):
-            for one in made:
-                if isinstance(one, Ready):
-                    batch.ready.append(one)
-                else:
-                    batch.outcomes.append(one)
+        """Compose; who can't be composed is skipped, and the others go on."""
+        for one in await self._presses.letters(compose, rows):
+            if isinstance(one, Ready):
+                batch.ready.append(one)
+            else:
+                batch.outcomes.append(one)
 
     async def _hand_over(self, batch: _Batch) -> None:
         """Send a slice and record it. A cancellation leaves the rest to the journal and :meth:`settle`."""

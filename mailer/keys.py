@@ -133,6 +133,21 @@ def _files(folder: Path, selector_prefix: str) -> tuple[Path, Path]:
     return folder / f"{selector_prefix}-rsa.pem", folder / f"{selector_prefix}-ed25519.pem"
 
 
+def packed(key: PrivateKey) -> bytes:
+    """Return a key as it travels to a process of ours, and nowhere else."""
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def unpacked(der: bytes) -> PrivateKey:
+    """Return the key that :func:`packed` packed."""
+    key = serialization.load_der_private_key(der, password=None)
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise InvalidSettings("a DKIM key is neither RSA nor Ed25519")
+    return key
+
+
 def _write(path: Path, key: PrivateKey) -> None:
     """Write a new file that only its owner can read; ``O_EXCL``: never through a link, never over another file."""
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

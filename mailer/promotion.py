@@ -21,9 +21,13 @@ class Promotion:
     ) -> None:
         """Join the parts and make what all letters share."""
         self._sender, self._mailing, self._compiled = sender, mailing, compiled
-        self._tokens = tokens
+        self._tokens, self._signer = tokens, signer
         self._form = PromotionForm(sender, mailing)
         self._seal = signer.seal(fixed=self._form.fixed, personal=[name.lower().encode() for name in PERSONAL])
+
+    def __reduce__(self) -> tuple[type["Promotion"], tuple[Sender, MailingInfo, CompiledMailing, Tokens, Signer]]:
+        """Travel to a process of ours as the parts; what they share is made anew there."""
+        return Promotion, (self._sender, self._mailing, self._compiled, self._tokens, self._signer)
 
     def words(self, recipient: Recipient) -> Rendered:
         """Return subject, text and HTML as the person would read them (for a look at it, not for sending)."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from kit.errors import InvalidSettings
 from mailer.headers import relaxed_field
-from mailer.keys import DkimKey, refuse_weak
+from mailer.keys import DkimKey, packed, refuse_weak, unpacked
 from mailer.mime import InvalidLetter
 
 VALID_FOR = timedelta(days=14)  # x=: longer than any queue, short against replay (RFC 6376 3.5)
@@ -74,7 +75,13 @@ class Signer:
             )
             for key in keys
         ]
+        self._made_of = tuple(keys), using
         self._signing = [lock for lock in self._locks if using is None or lock.key.algorithm in using]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to a process of ours as the keys."""
+        keys, using = self._made_of
+        return _signer, ([(key.domain, key.selector, packed(key.private)) for key in keys], using)
 
     def sign(self, content: bytes, now: datetime) -> bytes:
         """Return the letter with one DKIM-Signature field in front for each key.
@@ -117,6 +124,10 @@ class Signer:
         fields = [(found[1].lower(), found[2]) for found in _FIELD.finditer(head[:HEADER_READ])]
         signatures = [value for name, value in fields if name == b"dkim-signature"][:SIGNATURES_READ]
         return any(_is_signed(fields, value, lock.key) for value in signatures for lock in self._locks)
+
+
+def _signer(keys: Sequence[tuple[str, str, bytes]], using: Collection[str] | None) -> Signer:
+    return Signer([DkimKey(domain, selector, unpacked(der)) for domain, selector, der in keys], using=using)
 
 
 class Seal:

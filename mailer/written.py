@@ -40,10 +40,15 @@ def letters(compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
             raise
         except Exception as error:  # noqa: BLE001 - a template is code of others; one person's values must not stop the rest
             why = error.public if isinstance(error, ByleaveError) else type(error).__name__
-            made.append(Outcome(row.id, "skipped", "template_error", response=why, was_started=False))
+            made.append(unfit(row, why))
         else:
             made.append(Ready(row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8))
     return made
+
+
+def unfit(row: Claimed, why: str) -> Outcome:
+    """This person's values make no letter."""
+    return Outcome(row.id, "skipped", "template_error", response=why, was_started=False)
 
 
 def unanswered(ready: Ready) -> Outcome:

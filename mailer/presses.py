@@ -1,0 +1,209 @@
+"""Where letters are written and signed: in threads of this process, or in processes of their own.
+
+Writing only calculates. Threads share one interpreter with the sending; processes have one each, and each letter comes
+back finished, at the cost of copying it. A process that died is replaced; its letters had not begun, and wait again.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import pickle
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import connection, get_context, parent_process
+from typing import Protocol
+
+from consent.model import Clearance
+from kit.addresses import EmailAddress
+from kit.clock import Clock, utc_now
+from kit.errors import ByleaveError, Temporary
+from mailer.model import OutgoingMail, Plain, Recipient
+from mailer.outcomes import Claimed, Outcome
+from mailer.promotion import Promotion
+from mailer.written import Compose, Ready, letters, unfit
+
+THREADS = 2
+PROMOTIONS_KEPT = 4  # compiled, by each process
+
+#: a person as they travel to a process: values that cost little to pack
+Person = tuple[int, str, str, str, str, dict[str, Plain]]
+#: a letter as it comes back (return path, content, whether SMTPUTF8 is needed), or why there is none
+Print = tuple[str, bytes, bool] | str
+
+
+class Presses(Protocol):
+    """Writes letters at some place."""
+
+    async def letters(self, compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """Return each letter, or the outcome of who can't get one; raise Temporary where none can be written now."""
+        ...  # the body is the presses'
+
+    def close(self) -> None:
+        """Let go of threads and processes."""
+        ...  # the body is the presses'
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Writes the letters of one promotion, here (called) or in another process (packed)."""
+
+    promotion: Promotion
+    clock: Clock = utc_now
+
+    def __call__(self, clearance: Clearance) -> OutgoingMail:
+        """Return the finished letter to one person."""
+        return self.promotion.letter(recipient_of(clearance), self.clock())
+
+
+def recipient_of(clearance: Clearance) -> Recipient:
+    """Return the person of a clearance as a letter sees them."""
+    return Recipient(
+        clearance.subscriber, clearance.address, clearance.name, clearance.language or "en", clearance.attributes
+    )
+
+
+class ThreadPresses:
+    """Writes in threads of this process."""
+
+    def __init__(self, count: int = THREADS) -> None:
+        """Take how many threads there are."""
+        self._count = count
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="press")
+
+    async def letters(self, compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """See :class:`Presses`."""
+        loop = asyncio.get_running_loop()
+        made = await asyncio.gather(
+            *(loop.run_in_executor(self._threads, letters, compose, part) for part in _parts(rows, self._count))
+        )
+        return [one for part in made for one in part]
+
+    def close(self) -> None:
+        """See :class:`Presses`."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class ProcessPresses:
+    """Writes in processes of their own. A promotion travels once to each, and is known there by its number."""
+
+    def __init__(self, count: int) -> None:
+        """Take how many processes to keep."""
+        self._count = count
+        self._numbers = itertools.count(1)
+        self._packed: OrderedDict[int, tuple[Promotion, int, bytes]] = OrderedDict()
+        self._pool = self._made()
+
+    def start(self) -> None:
+        """Make the processes now and load what they need; returns when they are ready."""
+        gate = [self._pool.submit(_warm_up) for _ in range(self._count)]
+        for one in gate:
+            one.result()
+
+    async def letters(self, compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """See :class:`Presses`."""
+        if not isinstance(compose, Composer):
+            raise TypeError("only a promotion's composer travels to another process")
+        made = await asyncio.gather(*(self._part(compose, part) for part in _parts(rows, self._count)))
+        return [one for part in made for one in part]
+
+    def close(self) -> None:
+        """See :class:`Presses`."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _part(self, compose: Composer, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        number, packed = self._pack(compose.promotion)
+        people, pool, now = [_person(row.clearance) for row in rows], self._pool, compose.clock()
+        try:
+            prints = await asyncio.wrap_future(pool.submit(_print_there, number, b"", people, now))
+            if prints is None:
+                prints = await asyncio.wrap_future(pool.submit(_print_there, number, packed, people, now))
+        except BrokenExecutor as cause:
+            if self._pool is pool:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = self._made()
+            raise Temporary("a process that writes letters died", delay=1.0) from cause
+        if prints is None:
+            raise RuntimeError("a process does not know the promotion that it was just given")
+        return [_ready(row, print_) for row, print_ in zip(rows, prints, strict=True)]
+
+    def _pack(self, promotion: Promotion) -> tuple[int, bytes]:
+        """Return the number of a promotion and its packed form, made once."""
+        kept = self._packed.get(id(promotion))
+        if kept is None or kept[0] is not promotion:
+            kept = self._packed[id(promotion)] = promotion, next(self._numbers), pickle.dumps(promotion)
+            while len(self._packed) > PROMOTIONS_KEPT:
+                self._packed.popitem(last=False)
+        return kept[1:]
+
+    def _made(self) -> ProcessPoolExecutor:
+        # its own interpreter from the start: a fork would copy threads' locks as they are
+        return ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+def _parts(rows: Sequence[Claimed], count: int) -> list[Sequence[Claimed]]:
+    size = max(1, -(-len(rows) // count))
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _person(clearance: Clearance) -> Person:
+    person = recipient_of(clearance)
+    address = person.address
+    return person.subscriber_id, address.local, address.domain, person.name, person.language, dict(person.attributes)
+
+
+def _ready(row: Claimed, print_: Print) -> Ready | Outcome:
+    if isinstance(print_, str):
+        return unfit(row, print_)
+    mail_from, content, needs_smtputf8 = print_
+    return Ready(row, row.clearance, mail_from, str(row.clearance.address), content, needs_smtputf8)
+
+
+# -- in the process ---------------------------------------------------------------------------------------------------
+
+_promotions: OrderedDict[int, Promotion] = OrderedDict()  # of this process, by number
+
+
+def _print_there(number: int, packed: bytes, people: Sequence[Person], now: datetime) -> list[Print] | None:
+    """Write letters; None where the promotion with this number is not known here yet."""
+    promotion = _promotions.get(number)
+    if promotion is None:
+        if not packed:
+            return None
+        promotion = _promotions[number] = pickle.loads(packed)  # noqa: S301 - packed by our own parent process
+        while len(_promotions) > PROMOTIONS_KEPT:
+            _promotions.popitem(last=False)
+    return [_printed(promotion, person, now) for person in people]
+
+
+def _printed(promotion: Promotion, person: Person, now: datetime) -> Print:
+    number, local, domain, name, language, attributes = person
+    try:
+        mail = promotion.letter(Recipient(number, EmailAddress(local, domain), name, language, attributes), now)
+    except Temporary:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in mailer.written: one person's values must not stop the rest
+        return error.public if isinstance(error, ByleaveError) else type(error).__name__
+    return mail.mail_from, mail.content, mail.needs_smtputf8
+
+
+def _warm_up() -> None:
+    """Load nothing more: importing this module was all."""
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone: whoever is killed closes no pool."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

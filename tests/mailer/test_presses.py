@@ -1,0 +1,147 @@
+"""Letters written in threads and in processes: the same bytes, whoever writes them; a process that died is replaced."""
+
+import asyncio
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from consent.model import Clearance, SubscriberId
+from kit.addresses import parse_address
+from kit.config import CHECKOUT
+from kit.errors import Temporary
+from kit.processes import ProcessId
+from mailer.compose import Source, compile_mailing
+from mailer.outcomes import Claimed, Outcome
+from mailer.presses import Composer, ProcessPresses, ThreadPresses, recipient_of
+from mailer.promotion import Promotion
+from mailer.signing import Signer
+from mailer.written import Ready
+from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, dkim_keys
+from tests.mailer.test_signing import LATELY, verdicts
+
+SOURCE = Source("Hi {{ name }}", "Hi {{ name }}, {{ customer.points / 2 }}", "<p>Hi {{ name }} {{ campaign.deal }}")
+
+
+def a_composer() -> Composer:
+    compiled = compile_mailing(SENDER, MAILING, SOURCE, {"deal": "x & y"})
+    return Composer(Promotion(SENDER, MAILING, compiled, TOKENS, Signer(dkim_keys())), lambda: LATELY)
+
+
+def claimed(number: int, **attributes: str | int) -> Claimed:
+    clearance = Clearance(
+        SubscriberId(number), parse_address(f"reader{number}@customer.example"), "deals", NOW, 1, f"Reader {number}",
+        "de", attributes,  # type: ignore[arg-type]  # numbers come from imports, too
+    )  # fmt: skip
+    return Claimed(number, 1, NOW, clearance)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPresses]:
+    presses = ProcessPresses(2)
+    presses.start()
+    yield presses
+    presses.close()
+
+
+async def test_a_process_writes_what_a_thread_writes(processes: ProcessPresses) -> None:
+    """Byte for byte, signatures and all, in the order of the rows; who can't get one is an outcome."""
+    composer = a_composer()
+    rows = [claimed(number, points=number) for number in range(1, 6)] + [claimed(6), claimed(7, points=3)]
+
+    here = await ThreadPresses().letters(composer, rows)
+    there = await processes.letters(composer, rows)
+
+    for one, other, row in zip(here, there, rows, strict=True):
+        if isinstance(one, Outcome):
+            assert one == other
+            assert one.id == 6
+            assert "missing" in one.response
+        else:
+            assert isinstance(other, Ready)
+            assert other.row is row
+            assert other.clearance is row.clearance
+            assert (other.mail_from, other.rcpt_to, other.content) == (one.mail_from, one.rcpt_to, one.content)
+            assert verdicts(other.content) == [True, True]
+
+
+async def test_a_process_that_died_is_replaced(processes: ProcessPresses) -> None:
+    """Nothing of its letters had begun: they wait for a moment, and another process writes them."""
+    composer, rows = a_composer(), [claimed(1, points=2), claimed(2, points=2)]
+    await processes.letters(composer, rows)
+    for pid in list(processes._pool._processes):  # nobody else knows which they are
+        os.kill(pid, signal.SIGKILL)
+
+    async def until_it_is_noticed() -> None:
+        while True:
+            await processes.letters(composer, rows)
+
+    with pytest.raises(Temporary, match="died"):
+        await until_it_is_noticed()
+
+    made = await processes.letters(composer, rows)
+    assert [type(one) for one in made] == [Ready, Ready]
+
+
+async def test_many_promotions_at_the_same_time(processes: ProcessPresses) -> None:
+    """More than a process keeps: each letter is of its own promotion all the same."""
+    subjects = [f"Offer {number}" for number in range(9)]
+    composers = [
+        Composer(
+            Promotion(SENDER, MAILING, compile_mailing(SENDER, MAILING, Source(one, "x")), TOKENS, Signer(dkim_keys())),
+            lambda: LATELY,
+        )
+        for one in subjects
+    ]
+
+    made = await asyncio.gather(*(processes.letters(composer, [claimed(1), claimed(2)]) for composer in composers * 2))
+
+    for subject, letters in zip(subjects * 2, made, strict=True):
+        for one in letters:
+            assert isinstance(one, Ready)
+            assert f"Subject: {subject}\r\n".encode() in one.content
+
+
+def test_a_promotion_travels() -> None:
+    """Packed and unpacked it writes the same letter."""
+    promotion = a_composer().promotion
+    person = recipient_of(claimed(3, points=1).clearance)
+
+    assert pickle.loads(pickle.dumps(promotion)).letter(person, LATELY) == promotion.letter(person, LATELY)
+
+
+def test_processes_end_with_their_parent() -> None:
+    """Also where it was killed and could not close anything."""
+    program = (
+        "import sys, time\n"
+        "from mailer.presses import ProcessPresses\n"
+        "def main():\n"
+        "    presses = ProcessPresses(2); presses.start()\n"
+        "    print(*presses._pool._processes, flush=True); time.sleep(60)\n"
+        "if __name__ == '__main__': main()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
+    assert parent.stdout is not None
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    known = [ProcessId(here.host, here.place, pid, _began(pid)) for pid in children for here in [ProcessId.here()]]
+    assert len(known) == 2
+    assert not any(child.is_surely_gone for child in known)
+
+    parent.kill()
+    parent.wait(10)
+    parent.stdout.close()
+
+    end = time.monotonic() + 20
+    while not all(child.is_surely_gone for child in known):
+        assert time.monotonic() < end, "a process outlived its parent"
+        time.sleep(0.02)
+
+
+def _began(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - one line of the kernel's
+        return int(file.read().rpartition(b") ")[2].split()[19])
