@@ -43,6 +43,7 @@ from mailer.courier import Courier
 from mailer.footer import footer_templates
 from mailer.journal import Journal
 from mailer.letters import Letters, own_words
+from mailer.notices import Notices
 from mailer.pace import Pace
 from mailer.postman import Postman
 from mailer.presses import Composer, Presses, ProcessPresses, ThreadPresses
@@ -128,8 +129,18 @@ async def _worker(
     stack.callback(courier.close)
     letters = Letters(press.sender, press.tokens, press.signer, TEMPLATES / "service")
     postman = engine.postman = Postman(
-        database, pool, letters=letters, sender=press.sender, tokens=press.tokens, worker=jobs.worker
+        database,
+        pool,
+        letters=letters,
+        sender=press.sender,
+        tokens=press.tokens,
+        worker=jobs.worker,
+        require_age=settings.consent.require_age,
     )
+    notices = Notices(
+        database, ground.secrets, settings.notices, require_age=settings.consent.require_age,
+        wake_postman=postman.wake, clock=ground.clock,
+    )  # fmt: skip
     jobs.register(SEND_CHUNK, courier.send_chunk)
     jobs.when_worker_dies(partial(_bury, courier, postman))
     runner = Runner(
@@ -141,6 +152,7 @@ async def _worker(
     finish = partial(jobs.stop, settings.mailer.drain_seconds)
     return [
         Named("runner", runner), Named("jobs", jobs, finish), Named("postman", postman), Named("courier", courier),
+        Named("notices", notices),
         Named("sign-ups", Joining(database, invitations_of(ground), wake_postman=postman.wake, clock=ground.clock)),
         Named("pace", pace), Named("retention", retention_of(ground, jobs)),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from consent.model import Purpose, State, SubscriberId
 from consent.standing import may_be_mailed
@@ -49,12 +50,16 @@ async def due(session: AsyncSession, *, every: timedelta, at: datetime, most: in
 async def reachable(
     session: AsyncSession, people: Collection[int], *, purpose: Purpose, require_age: bool, at: datetime
 ) -> dict[SubscriberId, Reached]:
-    """Return those of some people who receive something, may be mailed, and have not ended mail of this purpose."""
+    """Return those of some people who receive something, may be mailed, and have not ended mail of this purpose.
+
+    A pause is one from promotions and reminders, not from news about their agreement.
+    """
+    further = aliased(StandingRow)
     ended = sa.exists().where(
-        StandingRow.subscriber_id == SubscriberRow.id,
-        StandingRow.purpose == purpose.value,
-        StandingRow.topic == "",
-        StandingRow.state == State.WITHDRAWN.value,
+        further.subscriber_id == SubscriberRow.id,
+        further.purpose == purpose.value,
+        further.topic == "",
+        further.state == State.WITHDRAWN.value,
     )
     rows = await session.execute(
         sa.select(SubscriberRow.id, SubscriberRow.address, SubscriberRow.language, StandingRow.topic)
@@ -64,7 +69,7 @@ async def reachable(
             StandingRow.purpose == Purpose.PROMOTION.value,
             StandingRow.state == State.GRANTED.value,
             ~ended,
-            *may_be_mailed(now=at, require_age=require_age),
+            *may_be_mailed(now=at, require_age=require_age, even_paused=purpose is not Purpose.REMINDER),
         )
         .order_by(SubscriberRow.id, StandingRow.topic)
     )

@@ -45,9 +45,10 @@ def asked(topic: str, *, now: datetime) -> dict[str, Any]:
     return {"topic": topic, "now": now, "born_by": youngest_birth_date(now.date())}
 
 
-def may_be_mailed(*, now: datetime, require_age: bool) -> list[sa.ColumnElement[bool]]:
+def may_be_mailed(*, now: datetime, require_age: bool, even_paused: bool = False) -> list[sa.ColumnElement[bool]]:
     """Return the conditions on the person that hold for every purpose: reachable, not paused, old enough."""
-    return _may_be_mailed(now=now, born_by=youngest_birth_date(now.date()), require_age=require_age)
+    born_by = youngest_birth_date(now.date())
+    return _may_be_mailed(now=now, born_by=born_by, require_age=require_age)[even_paused:]
 
 
 def _mailable(topic: Any, *, now: Any, born_by: Any, require_age: bool, purpose: Purpose) -> sa.Select[int]:
@@ -95,9 +96,9 @@ def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.Colu
         SuppressionRow.address_hash == SubscriberRow.address_hash, SuppressionRow.lifted_at.is_(None)
     )
     return [
+        sa.or_(SubscriberRow.paused_until.is_(None), SubscriberRow.paused_until <= now),
         SubscriberRow.address.is_not(None),
         SubscriberRow.erased_at.is_(None),
-        sa.or_(SubscriberRow.paused_until.is_(None), SubscriberRow.paused_until <= now),
         old_enough,
         ~suppressed,
     ]

@@ -24,7 +24,12 @@ class Answer(enum.StrEnum):
 _WORDS = {
     Answer.YES: "1|yes|y|yes please|ok|okay|confirm|confirmed|i confirm|correct|ja|ja bitte|bestätigen|oui|je confirme|"
     "sí|si|confirmo|confermo|sim|tak|potwierdzam|да|подтверждаю|はい|是|是的|确认|確認|네|예|نعم|evet|onaylıyorum|joo|kyllä|"
-    "igen|ano|da|ναι|כן|हाँ|vâng|ใช่",
+    "igen|ano|da|ναι|כן|हाँ|vâng|ใช่|"
+    "yes i agree|i agree|agreed|yes agreed|ja ich stimme zu|ich stimme zu|oui j'accepte|oui j’accepte|j'accepte|"
+    "j’accepte|sí acepto|si acepto|acepto|sì accetto|si accetto|accetto|sim aceito|aceito|ja ik ga akkoord|"
+    "ik ga akkoord|akkoord|tak zgadzam się|zgadzam się|да согласен|да согласна|согласен|согласна|"
+    "はい同意します|はい 同意します|同意します|"
+    "是我同意|是 我同意|我同意|同意|네 동의합니다|동의합니다|نعم أوافق|أوافق|evet kabul ediyorum|kabul ediyorum",
     Answer.NO: "2|no|n|no thanks|nein|nee|non|não|nao|nie|нет|いいえ|不|不是|否|아니요|아니오|لا|hayır|hayir|nej|nei|"
     "ei|nem|ne|όχι|לא|नहीं|không|ไม่",
     Answer.UNDO: "undo|undo please|please undo|undo this|"
@@ -33,7 +38,7 @@ _WORDS = {
 }
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _CHOICE = re.compile(r"\s*([12]) [-–—] \w")
-_BETWEEN = re.compile(r"[\s,;.!、，。]+")
+_BETWEEN = re.compile(r"[\s,;.!、，。،؛]+")
 
 
 def plain_words(text: str) -> str:
@@ -49,11 +54,12 @@ def read_answer(reading: Reading) -> Answer | None:
     typed = reading.visible.typed.strip() if reading.visible else ""
     first = next((line for line in typed.splitlines() if line.strip()), "")
     if not first:
-        return _meaning(reading.mail.subject)
-    return _meaning(first)
+        return read_words(reading.mail.subject)
+    return read_words(first)
 
 
-def _meaning(text: str) -> Answer | None:
+def read_words(text: str) -> Answer | None:
+    """Return the answer that one line gives."""
     if len(text) > ANSWER_CHARACTERS:
         return None
     chosen = _CHOICE.match(text)  # "1 - stop all promotions": the line of our letter, copied

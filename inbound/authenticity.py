@@ -19,7 +19,9 @@ class Rung(enum.StrEnum):
     OWNER_WITH_TOKEN = "owner_with_token"  # noqa: S105 - the sender is the owner, and the mail carries our token
     PROVEN_ADDRESS = "proven_address"  # no token; the mailed address or a spelling of it, vouched for by its domain
     SAME_ADDRESS = "same_address"  # no token; the mailed address, and nothing vouches for it
-    ALIAS = "alias"  # no token; a spelling of the mailed address that reaches the same mailbox; nothing vouches for it
+    ALIAS = (
+        "alias"  # no token; another spelling of the mailed address, or a former or second one; nothing vouches for it
+    )
     FORGED_ADDRESS = "forged_address"  # the mailed address, but its domain says that such a mail is not its own
     STRANGER_WITH_TOKEN = "stranger_with_token"  # noqa: S105 - our token, but somebody else sent the mail
     STRANGER = "stranger"  # nothing of the kind
@@ -35,6 +37,9 @@ class Rung(enum.StrEnum):
         return self in {Rung.SAME_ADDRESS, Rung.ALIAS, Rung.FORGED_ADDRESS}
 
 
+_FURTHER = "one that was proven as a former or second one of a person whom we mail"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The rung, the level of proof that goes into the ledger, and why."""
@@ -45,17 +50,25 @@ class Verdict:
 
 
 def judge(
-    *, has_token: bool, sender: EmailAddress | None, owner: EmailAddress | None, origin: Origin | None = None
+    *,
+    has_token: bool,
+    sender: EmailAddress | None,
+    owner: EmailAddress | None,
+    is_further: bool = False,
+    origin: Origin | None = None,
 ) -> Verdict:
     """Say how sure we are that ``sender`` speaks for ``owner``, whose letter a valid token names (or doesn't).
 
-    ``origin`` is None where it was not looked at, which proves nothing and accuses nobody.
+    ``is_further`` is whether the sender's address was proven to be the owner's before, as a former or second one: it is
+    worth what another spelling of the mailed one is. ``origin`` is None where it was not looked at, which proves
+    nothing and accuses nobody.
     """
     same = sender is not None and owner is not None and sender.key == owner.key
-    alias = sender is not None and owner is not None and sender.mailbox == owner.mailbox
+    spelling = sender is not None and owner is not None and sender.mailbox == owner.mailbox
+    alias = spelling or (is_further and owner is not None)
     if has_token:
         if same or alias:
-            how = "is" if same else "is another spelling of"
+            how = "is" if same else "is another spelling of" if spelling else "was proven as another of the owner of"
             return Verdict(
                 Rung.OWNER_WITH_TOKEN,
                 Proof.TOKEN,
@@ -68,7 +81,7 @@ def judge(
         )
     if not (same or alias):
         return Verdict(Rung.STRANGER, Proof.NONE, ("the sender is nobody whom we mail",))
-    how = "one that we mail" if same else "another spelling of one that we mail"
+    how = "one that we mail" if same else "another spelling of one that we mail" if spelling else _FURTHER
     reasons = (f"the sender's address is {how}", *(origin.reasons if origin else ()))
     match origin.standing if origin else None:
         case Standing.PROVEN:

@@ -18,13 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import ledger
 from consent.model import Proof, Subscriber, SubscriberId
 from consent.policy import all_topics
-from consent.subscribers import among
 from inbound import applicants, sign_ups, soft_bounces
 from inbound import triage as acts
 from inbound.answers import Answer, read_answer
 from inbound.authenticity import Verdict as Trust
 from inbound.authenticity import judge
 from inbound.charsets import clean_line
+from inbound.circle import Circle, circle_of
 from inbound.hand import Hand, House, Outgoing, answered_by
 from inbound.loops import why_loop, why_no_answer
 from inbound.model import Envelope, Origin, Reading, Verdict
@@ -33,7 +33,7 @@ from inbound.sign_ups import Answered, SignUpAction
 from inbound.tables import DecisionRow, InboundMailRow
 from inbound.traces import Trace, find_trace
 from inbound.triage import Action, Situation, triage
-from kit.addresses import EmailAddress, without_addresses
+from kit.addresses import without_addresses
 from kit.db import insert, is_sqlite
 from mailer import outbox
 from mailer.outbox import Asked, Kind, Letter, kind_of
@@ -104,7 +104,9 @@ async def decide(session: AsyncSession, mails: Mapping[int, Paper], *, house: Ho
         action.person
         for case in cases
         for action in case.actions
-        if isinstance(action, acts.Withdraw | acts.RequestSubscribe | acts.Confirm | acts.Rejoin | acts.Suppress)
+        if isinstance(
+            action, acts.Withdraw | acts.RequestSubscribe | acts.Confirm | acts.Rejoin | acts.Agree | acts.Suppress
+        )
     }
     hands = []
     joins = any(isinstance(action, SignUpAction) for case in cases for action in case.actions)
@@ -152,23 +154,23 @@ async def _cases(session: AsyncSession, mails: Mapping[int, Paper], house: House
     answered = await applicants.answered_by(session, traces, {number: one.at for number, one in mails.items()})
     traces |= dict.fromkeys(answered)  # their tokens name no subscriber
     tokens = [trace.token for trace in traces.values() if trace is not None]
-    people = await among(
+    circle = await circle_of(
         session,
         numbers=(SubscriberId(token.subscriber_id) for token in tokens),
-        addresses=(one.reading.mail.sender for one in mails.values() if one.reading.mail.sender is not None),
+        senders=(one.reading.mail.sender for one in mails.values()),
+        secrets=house.secrets,
     )
-    by_number = {person.id: person for person in people}
     mailings = await _mailings(session, {token.mailing_id for token in tokens if token.mailing_id})
     bounced = await _soft_bounces(session, mails, traces)
     room = await _room_for_unproven(session, mails, traces, house)
     cases = []
     for number, paper in mails.items():
         reading, trace = paper.reading, traces[number]
-        owner = by_number.get(SubscriberId(trace.token.subscriber_id)) if trace else None
-        sender = _sender(reading.mail.sender, people)
+        owner = circle.by_number.get(SubscriberId(trace.token.subscriber_id)) if trace else None
+        sender = circle.whose(reading.mail.sender)
         mailing_id = trace.token.mailing_id if trace and trace.token.mailing_id in mailings else None
         asked = await _asked(session, reading, trace, house.tokens, paper.at)
-        trust = _trust(paper, trace, owner, sender)
+        trust = _trust(paper, trace, owner, sender, circle)
         no_answer = why_no_answer(reading.mail, paper.envelope, house.own)
         if number in answered:
             cases.append(_answer_to_sign_up(number, paper, answered[number], no_answer, house))
@@ -318,15 +320,6 @@ async def _topics(session: AsyncSession, reading: Reading) -> tuple[str, ...]:
     return tuple(topic.key for topic in await all_topics(session))
 
 
-def _sender(address: EmailAddress | None, people: Iterable[Subscriber]) -> Subscriber | None:
-    """Return whom we mail at the sender's address, or else the only one whom we mail at another spelling of it."""
-    if address is None:
-        return None
-    same = [one for one in people if one.address is not None and one.address.mailbox == address.mailbox]
-    exact = next((one for one in same if one.address is not None and one.address.key == address.key), None)
-    return exact or (same[0] if len(same) == 1 else None)
-
-
 async def _asked(
     session: AsyncSession, reading: Reading, trace: Trace | None, tokens: Tokens, at: datetime
 ) -> Asked | None:
@@ -362,12 +355,15 @@ def _is_report_ours(paper: Paper, trace: Trace, house: House) -> bool:
     return is_report_ours(paper.reading, trace, paper.raw, tokens=house.tokens, signed_by_us=house.signed_by_us)
 
 
-def _trust(paper: Paper, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None) -> Trust:
+def _trust(
+    paper: Paper, trace: Trace | None, owner: Subscriber | None, sender: Subscriber | None, circle: Circle
+) -> Trust:
     whose = owner or sender
     return judge(
         has_token=trace is not None and owner is not None,
         sender=paper.reading.mail.sender,
         owner=whose.address if whose else None,
+        is_further=circle.is_further(paper.reading.mail.sender, whose),
         origin=paper.origin,
     )
 

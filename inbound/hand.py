@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from consent import ledger
+from consent.agreeing import agree
 from consent.ledger import Done, Outcome, Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
 from consent.rejoin import undo
@@ -30,6 +31,7 @@ from mailer.tokens import Tokens
 
 SUBSCRIBE_WORDING = "They asked by e-mail to receive these topics; to be confirmed from the mailed address."
 CONFIRM_WORDING = 'They answered "yes" to our letter that asks to confirm these topics.'
+AGREE_WORDING = 'They answered "yes" to our letter about a new version of the privacy policy.'
 UNDO_WORDING = 'They answered "undo" to our receipt of the opt-out.'
 
 
@@ -138,6 +140,12 @@ class Hand:
                 self._note("undo", await undo(
                     self.session, action.person, action.event, source=source, at=self.at
                 ), ())  # fmt: skip
+            case acts.Agree():
+                source = self._source(Door.REPLY, action.proof, wording=AGREE_WORDING)
+                await ledger.write_down(self.session)  # what goes on may be of this very group
+                self._note("agree", await agree(
+                    self.session, action.person, action.version, source=source, at=self.at
+                ), (action.version,))  # fmt: skip
             case acts.Suppress():
                 source = self._source(action.door, Proof.TOKEN)
                 self._note("suppress", await ledger.suppress(

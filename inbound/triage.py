@@ -88,6 +88,15 @@ class Rejoin:
 
 
 @dataclass(frozen=True, slots=True)
+class Agree:
+    """Let what they receive go on under a newer version of the policy (P15)."""
+
+    person: SubscriberId
+    version: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
 class Suppress:
     """Mail the address no more: it is dead, or its owner complained."""
 
@@ -141,7 +150,7 @@ class Nothing:
 
 
 Action = (
-    Withdraw | Receipt | RequestSubscribe | Confirm | Rejoin | Suppress | SoftBounce | AskCustomer | AskOwner
+    Withdraw | Receipt | RequestSubscribe | Confirm | Rejoin | Agree | Suppress | SoftBounce | AskCustomer | AskOwner
     | HandOn | ListForStaff | Nothing
 )  # fmt: skip
 
@@ -286,6 +295,10 @@ def _answered(reading: Reading, situation: Situation, trust: Trust) -> tuple[Act
             return (Withdraw(owner, topics, Door.REPLY, trust.proof),) if topics else (Nothing("they said no"),)
         case "receipt", Answer.UNDO:
             return (Rejoin(owner, int(situation.asked_details.get("event") or 0), trust.proof),)
+        case "policy", Answer.YES:
+            return (Agree(owner, str(situation.asked_details.get("version") or ""), trust.proof),)
+        case "policy", Answer.NO:
+            return (Nothing("they were asked, and do not agree: what they receive pauses"),)
         case "question" | "ask_owner", Answer.YES:  # the letters say: 1 stops all promotions
             return (Withdraw(owner, (), Door.REPLY, trust.proof), *_receipt(owner, situation, to_sender=True))
         case "question" | "ask_owner", Answer.NO:

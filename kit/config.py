@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from kit.config_notices import NoticesSettings
 from kit.config_records import RecordsSettings, RetentionSettings
 from kit.config_section import Section
 from kit.config_sending import PaceSettings
@@ -290,6 +291,7 @@ class Settings(BaseSettings):
     company: Company = Company()
     database: DatabaseSettings = DatabaseSettings()
     consent: ConsentSettings = ConsentSettings()
+    notices: NoticesSettings = NoticesSettings()
     mailer: MailerSettings = MailerSettings()
     inbound: InboundSettings = InboundSettings()
     web: WebSettings = WebSettings()

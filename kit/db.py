@@ -245,6 +245,12 @@ async def moment_of(session: AsyncSession) -> datetime:
     return moment
 
 
+async def hold_alone(session: AsyncSession, number: int) -> None:
+    """Hold a number for the rest of the transaction: another that wants it waits. SQLite has one writer anyway."""
+    if not is_sqlite(session):
+        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+
 def sync_url(url: str) -> str:
     """Return the URL for code that is not async (migrations, the job engine): same database, plain driver."""
     return url.replace("sqlite+aiosqlite", "sqlite", 1)

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -26,7 +26,7 @@ from mailer.tokens import Purpose, Tokens
 
 Kind = Literal[
     "confirmation", "receipt", "question", "ask_owner", "sign_up", "already_in", "guardian_request", "guardian_second",
-    "guardian_receipt", "guardian_question",
+    "guardian_receipt", "guardian_question", "policy", "account_link", "move_new", "move_old", "erased", "reminder",
 ]  # fmt: skip
 SignUpKind = Literal["sign_up", "guardian_request", "guardian_second", "guardian_receipt", "guardian_question"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -146,6 +146,43 @@ class Letters:
             reply_to=tokens.sign_up_address(sender.reply_domain, purpose, to.number, to.nonce),
             further={"child": child, "days": str(days), "no": f"{url}/no"},
         )  # fmt: skip
+
+    def account_link(self, to: Person, address_hash: str, now: datetime, *, until: datetime) -> OutgoingMail:
+        """Send the way to the account page, which works until a moment."""
+        url = self._tokens.account_url(self._sender.link_base, to.subscriber_id, address_hash, until)
+        minutes = str(max(1, round((until - now).total_seconds() / 60)))
+        return self._letter("account_link", to, now, url=url, further={"minutes": minutes})
+
+    def move(self, kind: Literal["move_new", "move_old"], to: Person, number: int, now: datetime) -> OutgoingMail:
+        """Ask the new address to confirm a change of address, or tell the old one, which can say no."""
+        purpose = Purpose.MOVE_NEW if kind == "move_new" else Purpose.MOVE_OLD
+        # the new address is nobody's before it has confirmed: it gets no address that speaks for the person
+        reply_to = str(self._sender.customer_service) if kind == "move_new" else ""
+        url = self._tokens.url(purpose, self._sender.link_base, to.subscriber_id, number)
+        return self._letter(kind, to, now, url=url, reply_to=reply_to)
+
+    def erased(self, to: Person, now: datetime) -> OutgoingMail:
+        """Say that everything is erased. Nothing follows it."""
+        return self._letter("erased", to, now, url=f"{self._sender.link_base}/policy")
+
+    def policy(
+        self, to: Person, topic_names: Sequence[str] | None, now: datetime, *, effective_on: date, extra: int
+    ) -> OutgoingMail:
+        """Tell of a new version of the policy; where it asks to agree anew, name the topics that would pause.
+
+        ``extra`` is the letter's own number in the outbox, by which a "yes, I agree" is understood.
+        """
+        base, tokens = self._sender.link_base, self._tokens
+        asks = topic_names is not None
+        return self._letter(
+            "policy", to, now, topics=topic_names, further={"date": effective_on.isoformat()},
+            url=tokens.url(Purpose.POLICY, base, to.subscriber_id) if asks else f"{base}/policy",
+            reply_to=tokens.confirm_address(self._sender.reply_domain, to.subscriber_id, extra) if asks else "",
+        )  # fmt: skip
+
+    def reminder(self, to: Person, topic_names: Sequence[str], now: datetime) -> OutgoingMail:
+        """Ask whether what they receive is still right (P6)."""
+        return self._letter("reminder", to, now, topics=topic_names, url=self._preferences(to))
 
     def _preferences(self, to: Person) -> str:
         return self._tokens.preferences_url(self._sender.link_base, to.subscriber_id, to.mailing_id)

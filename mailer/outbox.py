@@ -22,7 +22,7 @@ from mailer.tables import OutboxRow
 LEASE = timedelta(minutes=15)
 RESPONSE_CHARACTERS = 500
 #: What stays of ``details`` once the letter was sent: what an answer to it means. The rest is personal and goes.
-KEPT_DETAILS = frozenset({"topics", "scope", "event", "mailing_id"})
+KEPT_DETAILS = frozenset({"topics", "scope", "event", "mailing_id", "version"})
 
 
 class Kind(enum.StrEnum):
@@ -39,6 +39,12 @@ class Kind(enum.StrEnum):
     GUARDIAN_SECOND = "guardian_second"  # the second, after the delay
     GUARDIAN_RECEIPT = "guardian_receipt"  # the guardian's consent ended
     GUARDIAN_QUESTION = "guardian_question"  # a yes by mail that proves too little: please use the page
+    POLICY = "policy"  # a new version of the privacy policy, and perhaps: please agree anew
+    ACCOUNT_LINK = "account_link"  # the way to the account page
+    MOVE_NEW = "move_new"  # to a new address: please confirm
+    MOVE_OLD = "move_old"  # to the present address: it is to change; stop it or take it back
+    ERASED = "erased"  # the last letter
+    REMINDER = "reminder"  # the recurring question about preferences (P6)
 
     @property
     def may_repeat(self) -> bool:
@@ -49,7 +55,8 @@ class Kind(enum.StrEnum):
 #: In the order in which :mod:`mailer.letters` numbers them in the tokens of Message-IDs, above 28 bits of time.
 _NUMBERED = (
     Kind.CONFIRMATION, Kind.RECEIPT, Kind.QUESTION, Kind.ASK_OWNER, Kind.SIGN_UP, Kind.ALREADY_IN,
-    Kind.GUARDIAN_REQUEST, Kind.GUARDIAN_SECOND, Kind.GUARDIAN_RECEIPT, Kind.GUARDIAN_QUESTION,
+    Kind.GUARDIAN_REQUEST, Kind.GUARDIAN_SECOND, Kind.GUARDIAN_RECEIPT, Kind.GUARDIAN_QUESTION, Kind.POLICY,
+    Kind.ACCOUNT_LINK, Kind.MOVE_NEW, Kind.MOVE_OLD, Kind.ERASED, Kind.REMINDER,
 )  # fmt: skip
 #: Letters that a stranger can cause by typing an address into a form: a mailbox gets one of them in some days.
 FROM_FORMS = (Kind.SIGN_UP, Kind.ALREADY_IN, Kind.GUARDIAN_REQUEST)
@@ -244,6 +251,27 @@ async def call_back_all(session: AsyncSession, subscriber_id: int, *, at: dateti
         .values(state="failed", done_at=at, address="", details={}, response="called back")
         .execution_options(synchronize_session=False)
     )
+
+
+async def forget(session: AsyncSession, subscriber_id: int, *, at: datetime) -> None:
+    """Take out what waits for a person who is erased, and empty what is kept of letters to them."""
+    await call_back_all(session, subscriber_id, at=at)
+    await session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.subscriber_id == subscriber_id, OutboxRow.state != "claimed")
+        .values(response="", details={})
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def of_person(session: AsyncSession, subscriber_id: int) -> list[tuple[str, datetime, str]]:
+    """Return (kind, moment, state) of the letters to a person outside any campaign."""
+    rows = await session.execute(
+        sa.select(OutboxRow.kind, OutboxRow.created_at, OutboxRow.state)
+        .where(OutboxRow.subscriber_id == subscriber_id)
+        .order_by(OutboxRow.id)
+    )
+    return [(kind, at, state) for kind, at, state in rows]
 
 
 async def asked(session: AsyncSession, number: int) -> Asked | None:

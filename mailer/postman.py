@@ -19,6 +19,7 @@ from kit.db import Database
 from kit.errors import Permanent
 from kit.log import logger
 from mailer import outbox
+from mailer.account_letters import about_account, still_wanted
 from mailer.handover import handed_on
 from mailer.letters import Answered, Applicant, Letters, Person, SignUpKind
 from mailer.model import OutgoingMail, Sender
@@ -91,11 +92,13 @@ class Postman:
         sender: Sender,
         tokens: Tokens,
         worker: str,
+        require_age: bool = False,
         clock: Clock = utc_now,
     ) -> None:
         """Take what is needed; ``worker`` is this process's name for as long as it lives."""
         self._database, self._relays, self._letters = database, relays, letters
         self._sender, self._tokens, self._worker, self._clock = sender, tokens, worker, clock
+        self._require_age = require_age
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -119,6 +122,7 @@ class Postman:
         async with self._database.transaction() as session:
             lost = await outbox.release(session, at=at, dead=dead)
             batch = await outbox.claim(session, worker=self._worker, token=secrets.token_hex(16), at=at, most=BATCH)
+            batch = await still_wanted(session, batch, require_age=self._require_age, at=at)
             names = {topic.key: topic.name for topic in await all_topics(session)}
         if lost:
             log.warning("outbox.taken_over", letters=lost)
@@ -226,6 +230,8 @@ class Postman:
                 return self._letters.confirmation(to, topics, now, extra=claimed.id)
             case Kind.ALREADY_IN:
                 return self._letters.already_in(to, topics, now)
+            case Kind.POLICY | Kind.ACCOUNT_LINK | Kind.MOVE_NEW | Kind.MOVE_OLD | Kind.ERASED | Kind.REMINDER:
+                return about_account(self._letters, claimed, to, topics)
             case Kind.QUESTION:
                 return self._letters.question(to, now, answered=_answered(details))
             case _:

@@ -17,6 +17,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from kit.errors import InvalidSettings
@@ -48,6 +49,10 @@ class Purpose(enum.StrEnum):
     MESSAGE = "m"  # Message-ID
     UNDO = "z"  # taking back an opt-out
     SIGN_UP = "s"  # a wish to join of somebody who is no subscriber yet; the ids are the sign-up's number and nonce
+    ACCOUNT = "a"  # the account page; the numbers beside the person are the address it went to, and until when it works
+    MOVE_NEW = "n"  # confirming a change of address, from the new one
+    MOVE_OLD = "o"  # refusing it or taking it back, from the old one
+    POLICY = "y"  # agreeing to a new version of the privacy policy
     GUARDIAN = "g"  # the guardian's word about a child's sign-up; the same ids
 
 
@@ -213,6 +218,15 @@ class Tokens:
         """Return the URL of the page whose button takes an opt-out back; ``extra`` may name the event."""
         return f"{base}/z/{self.make(Purpose.UNDO, subscriber_id, 0, extra)}"
 
+    def account_url(self, base: str, subscriber_id: int, address_hash: str, until: datetime) -> str:
+        """Return the URL of the account page; it works until a moment, and for whom the address belongs to by then."""
+        mark, moment = account_mark(address_hash), int(until.timestamp()) % EXTRAS
+        return f"{base}/a/{self.make(Purpose.ACCOUNT, subscriber_id, mark, moment)}"
+
+    def url(self, purpose: Purpose, base: str, subscriber_id: int, extra: int = 0) -> str:
+        """Return the URL of a page about one matter of a person, such as the change of address ``extra``."""
+        return f"{base}/{purpose.value}/{self.make(purpose, subscriber_id, 0, extra)}"
+
     def sign_up_url(self, base: str, purpose: Purpose, number: int, nonce: int) -> str:
         """Return the URL of the page about a sign-up, for its owner or for the guardian."""
         return f"{base}/{purpose.value}/{self.make(purpose, number, 0, nonce)}"
@@ -247,6 +261,11 @@ class Tokens:
             together = together << TOKEN_CHARACTERS * 5 | raw << _SPARE_BITS
         text = _letters(together, len(purposes) * TOKEN_CHARACTERS)
         return [text[at : at + TOKEN_CHARACTERS] for at in range(0, len(text), TOKEN_CHARACTERS)]
+
+
+def account_mark(address_hash: str) -> int:
+    """Return what of the hash of an address has room in a token."""
+    return int(address_hash[:8], 16)
 
 
 def unwrap(local: str) -> str:

@@ -69,3 +69,32 @@ def test_who_wrote(has_token: bool, sender: str | None, owner: str | None, rung:
     assert (verdict.rung, verdict.proof) == (rung, proof)
     assert verdict.reasons
     assert not any("@" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("has_token", "origin", "rung", "proof"),
+    [
+        (True, None, Rung.OWNER_WITH_TOKEN, Proof.TOKEN),
+        (False, PROVEN, Rung.PROVEN_ADDRESS, Proof.AUTHENTICATED),
+        (False, UNPROVEN, Rung.ALIAS, Proof.ALIAS),
+        (False, FORGED, Rung.FORGED_ADDRESS, Proof.NONE),
+        (False, None, Rung.ALIAS, Proof.ALIAS),
+    ],
+)
+def test_a_former_address_is_worth_what_another_spelling_is(
+    has_token: bool, origin: Origin | None, rung: Rung, proof: Proof
+) -> None:
+    """It was proven to be the person's; who it belongs to today is not sure."""
+    former = parse_address("anna@old.example")
+
+    known = judge(has_token=has_token, sender=former, owner=ANNA, is_further=True, origin=origin)
+    unknown = judge(has_token=has_token, sender=former, owner=ANNA, origin=origin)
+
+    assert (known.rung, known.proof) == (rung, proof)
+    assert not unknown.rung.is_owner
+    assert any("proven" in reason for reason in known.reasons)
+
+
+def test_a_further_address_of_an_erased_person_is_nobody_s() -> None:
+    """There is no owner any more for whom it could speak."""
+    assert judge(has_token=True, sender=ANNA, owner=None, is_further=True).rung is Rung.STRANGER_WITH_TOKEN

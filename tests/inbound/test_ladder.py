@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from consent.known_addresses import remember
 from inbound.authenticity import Rung
 from inbound.intake import Intake
 from inbound.model import Channel, Envelope, InboundMail, Origin, Standing
 from inbound.readers import ThreadReaders
 from inbound.worlds import Worlds
+from kit.addresses import parse_address
 from kit.config import InboundSettings
 from kit.db import Database
-from tests.database import NOW
+from tests.database import NOW, SECRETS
 from tests.inbound.taking import ANNA, BOB, HOUSE, TOKENS, Town, a_mail, simple_read, town_on
 from tests.inbound.test_triage import TABLE, WISHES
 
@@ -132,3 +134,54 @@ async def test_a_flood_of_unproven_mail_ends_at_people(town: Town) -> None:
 
     assert [row.kind for row in await town.outbox()] == ["receipt", "hand_on", "receipt"]
     assert await town.events(town.bob) == [("withdraw_all", (), "reply", "exact_address")]
+
+
+FORMER = "anna@old.example"
+
+
+@pytest.mark.parametrize(
+    ("standing", "with_token", "rung"),
+    [
+        (None, True, Rung.OWNER_WITH_TOKEN),
+        (Standing.PROVEN, False, Rung.PROVEN_ADDRESS),
+        (Standing.UNPROVEN, False, Rung.ALIAS),
+        (Standing.FORGED, False, Rung.FORGED_ADDRESS),
+    ],
+)
+async def test_a_reply_from_a_former_address_is_the_person_s(
+    town: Town, standing: Standing | None, *, with_token: bool, rung: Rung
+) -> None:
+    """P2, P12: who moved and answers from the old address, in whatever spelling, is read by the same table."""
+    async with town.database.transaction() as session:
+        await remember(session, town.anna, parse_address(FORMER), "former", secrets=SECRETS, at=NOW)
+    intake = watched(town, Witness(standing))
+    to = town.reply_address(town.anna) if with_token else "promotions@shop.example"
+    raw = a_mail(sender="anna+x@old.example", to=to, text="unsubscribe", message_id="1@x")
+
+    await intake.take(raw, Envelope(FORMER, (to,)), NOW)
+    await intake.drain()
+    intake.close()
+
+    decision = (await town.decisions())[-1]
+    done = [DONE[name] for action in decision.actions for name in DONE if action.startswith(name)]
+    assert done == TABLE[rung][0]
+    assert decision.subscriber_id == town.anna
+    letters = [row for row in await town.outbox() if row.kind != "hand_on"]
+    assert [row.address for row in letters] == [str(ANNA)]  # what is said about it goes to the present address
+
+
+async def test_a_former_address_of_two_people_speaks_for_neither(town: Town) -> None:
+    """A family's address is no proof of one of them."""
+    async with town.database.transaction() as session:
+        for person in (town.anna, town.bob):
+            await remember(session, person, parse_address(FORMER), "former", secrets=SECRETS, at=NOW)
+    intake = watched(town, Witness(Standing.PROVEN))
+
+    await intake.take(
+        a_mail(sender=FORMER, text="unsubscribe", message_id="1@x"), Envelope(FORMER, ("promotions@shop.example",)), NOW
+    )
+    await intake.drain()
+    intake.close()
+
+    assert await town.events() == []
+    assert [row.kind for row in await town.outbox()] == ["hand_on"]

@@ -3,11 +3,13 @@
 import dataclasses
 import email
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import dkim
 import pytest
 
+from inbound.answers import Answer, read_words
 from kit.addresses import parse_address
 from kit.clock import utc_now
 from kit.errors import InvalidSettings
@@ -27,6 +29,7 @@ SIGN_UPS = {
     "guardian_receipt": Purpose.GUARDIAN, "guardian_question": Purpose.GUARDIAN,
 }  # fmt: skip
 CHILD = "kim@school.example"
+ADDRESS_HASH = "89abcdef" + "0" * 56
 THEIRS = Answered("<their@mail.example>", ("<m.x@shop.example>",))
 
 
@@ -42,7 +45,17 @@ def write(kind: Kind, to: Person = JO) -> OutgoingMail:
             return LETTERS.ask_owner(to, NOW)
         case "already_in":
             return LETTERS.already_in(to, ["Deals"], NOW)
-        case _:
+        case "policy":
+            return LETTERS.policy(to, ["Deals"], NOW, effective_on=date(2026, 12, 1), extra=31)
+        case "account_link":
+            return LETTERS.account_link(to, ADDRESS_HASH, NOW, until=NOW + timedelta(minutes=30))
+        case "move_new" | "move_old":
+            return LETTERS.move(kind, to, 7, NOW)
+        case "erased":
+            return LETTERS.erased(to, NOW)
+        case "reminder":
+            return LETTERS.reminder(to, ["Deals"], NOW)
+        case "sign_up" | "guardian_request" | "guardian_second" | "guardian_receipt" | "guardian_question":
             applicant = dataclasses.replace(APPLICANT, address=to.address, language=to.language)
             return LETTERS.about_sign_up(kind, applicant, ["Deals"], NOW, child=CHILD, days=14)
 
@@ -88,6 +101,9 @@ def test_the_headers_are_those_of_a_machine(kind: Kind) -> None:
     assert headers.get("In-Reply-To") == ("<their@mail.example>" if answers else None)
     assert headers.get("References") == ("<m.x@shop.example> <their@mail.example>" if answers else None)
     assert not [name for name in headers if name.startswith(("List-", "Feedback", "CFBL", "Precedence"))]
+    if kind == "move_new":  # who owns that address is not known yet
+        assert str(SENDER.customer_service) in headers["Reply-To"]
+        return
     reply_to = re.search(r"<([^@>]+)@reply\.shop\.example>", headers["Reply-To"])
     assert reply_to
     token = TOKENS.parse_local(reply_to[1])
@@ -99,7 +115,7 @@ def test_the_headers_are_those_of_a_machine(kind: Kind) -> None:
         assert known.subscriber_id > 1 << 40  # nobody's number
         return
     assert (token.purpose, token.subscriber_id) == (
-        (Purpose.CONFIRM, 17) if kind == "confirmation" else (Purpose.REPLY, 17)
+        (Purpose.CONFIRM, 17) if kind in {"confirmation", "policy"} else (Purpose.REPLY, 17)
     )
     assert (known.subscriber_id, known.mailing_id) == (17, 42)
 
@@ -132,6 +148,11 @@ def test_the_links_work() -> None:
         ("question", "p", Purpose.PREFERENCES, 0),
         ("ask_owner", "p", Purpose.PREFERENCES, 0),
         ("already_in", "p", Purpose.PREFERENCES, 0),
+        ("reminder", "p", Purpose.PREFERENCES, 0),
+        ("policy", "y", Purpose.POLICY, 0),
+        ("move_new", "n", Purpose.MOVE_NEW, 7),
+        ("move_old", "o", Purpose.MOVE_OLD, 7),
+        ("account_link", "a", Purpose.ACCOUNT, int((NOW + timedelta(minutes=30)).timestamp())),
     ):
         for part in words(write(kind)):  # type: ignore[arg-type]  # the literals are kinds
             token = re.search(rf"https://mail\.shop\.example/{letter}/([a-z2-7]{{50}})\b", part)
@@ -188,3 +209,33 @@ def test_missing_texts_are_found_at_the_start(tmp_path: Path) -> None:
         (tmp_path / kind / "texts.toml").write_text('[de]\nsubject = "x"\ntext = "y"\n')
     with pytest.raises(InvalidSettings, match="English"):
         Letters(SENDER, TOKENS, Signer(dkim_keys()), tmp_path)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_link_to_the_account_says_how_long_it_works(language: str) -> None:
+    """So that nobody keeps it for later."""
+    assert re.search(r"(?<!\d)30(?!\d)", words(write("account_link", dataclasses.replace(JO, language=language)))[0])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_policy_letter_asks_or_only_tells(language: str) -> None:
+    """Asked for are the topics that would pause; who is only told need not do anything, and the link is public."""
+    to = dataclasses.replace(JO, language=language)
+    asking, _ = words(write("policy", to))
+    telling, _ = words(LETTERS.policy(to, None, NOW, effective_on=date(2026, 12, 1), extra=31))
+
+    assert "Deals" in asking
+    assert "2026-12-01" in asking
+    assert "2026-12-01" in telling
+    assert f"{SENDER.link_base}/policy" in telling
+    assert "/y/" not in telling
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_yes_that_a_policy_letter_quotes_is_understood(language: str) -> None:
+    """Whoever answers with the very words of the letter has said yes."""
+    asking, _ = words(write("policy", dataclasses.replace(JO, language=language)))
+    quoted = re.search(r"[\"«„“「]\s?([^\"»”」]+?)\s?[\"»”」]", asking.partition("Deals")[2].lstrip('」”"»'))
+
+    assert quoted, asking
+    assert read_words(quoted[1]) is Answer.YES
