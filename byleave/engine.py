@@ -138,7 +138,7 @@ async def _worker(
         require_age=settings.consent.require_age,
     )
     notices = Notices(
-        database, ground.secrets, settings.notices, require_age=settings.consent.require_age,
+        database, ground.secrets, settings.service_mail, require_age=settings.consent.require_age,
         wake_postman=postman.wake, clock=ground.clock,
     )  # fmt: skip
     jobs.register(SEND_CHUNK, courier.send_chunk)

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from kit.config_notices import NoticesSettings
 from kit.config_records import RecordsSettings, RetentionSettings
 from kit.config_section import Section
 from kit.config_sending import PaceSettings
+from kit.config_service_mail import ServiceMailSettings
 from kit.config_signup import SignUpSettings
 from kit.config_texts import AddressText, DomainText, ZoneText
 from kit.errors import InvalidSettings
@@ -291,7 +291,7 @@ class Settings(BaseSettings):
     company: Company = Company()
     database: DatabaseSettings = DatabaseSettings()
     consent: ConsentSettings = ConsentSettings()
-    notices: NoticesSettings = NoticesSettings()
+    service_mail: ServiceMailSettings = ServiceMailSettings()
     mailer: MailerSettings = MailerSettings()
     inbound: InboundSettings = InboundSettings()
     web: WebSettings = WebSettings()

@@ -14,7 +14,7 @@ from consent.model import Purpose
 from consent.policy import Version
 from consent.reminding import Reached
 from kit.clock import Clock, utc_now
-from kit.config_notices import NoticesSettings
+from kit.config_service_mail import ServiceMailSettings
 from kit.db import Database, Session, hold_alone
 from kit.log import logger
 from kit.secrets import Secrets
@@ -35,7 +35,7 @@ class Notices:
         self,
         database: Database,
         secrets: Secrets,
-        settings: NoticesSettings,
+        settings: ServiceMailSettings,
         *,
         require_age: bool = False,
         wake_postman: Callable[[], None] = lambda: None,

@@ -11,7 +11,7 @@ from consent import ledger, policy, rights
 from consent.ledger import Source
 from consent.model import Door, Proof, Purpose
 from consent.tables import StandingRow, SubscriberRow
-from kit.config_notices import NoticesSettings
+from kit.config_service_mail import ServiceMailSettings
 from kit.db import Database
 from mailer import outbox
 from mailer.account_letters import still_wanted
@@ -25,7 +25,7 @@ DUE = NOW + EVERY
 
 
 def the_notices(database: Database, clock: Callable[[], datetime] = lambda: DUE, **settings: int) -> Notices:
-    return Notices(database, SECRETS, NoticesSettings.model_validate(settings), clock=clock)
+    return Notices(database, SECRETS, ServiceMailSettings.model_validate(settings), clock=clock)
 
 
 def later_by(hours: int) -> datetime:

@@ -5,7 +5,7 @@ from pydantic import Field
 from kit.config_section import Section
 
 
-class NoticesSettings(Section):
+class ServiceMailSettings(Section):
     """Letters that nobody asked for and everybody is owed: reminders, news of the policy; links to the account page."""
 
     reminder_every_days: int = Field(default=180, ge=0)
