@@ -81,6 +81,7 @@ class Features:
     eight_bit: bool = False
     smtputf8: bool = False
     starttls: bool = False
+    chunking: bool = False
     size_declared: bool = False
     size_limit: int = 0
     """Octets of the largest message; 0 is no stated limit (RFC 1870 4)."""
@@ -101,6 +102,7 @@ def read_features(reply: Reply) -> Features:
         eight_bit="8BITMIME" in words,
         smtputf8="SMTPUTF8" in words and "8BITMIME" in words,  # RFC 6531 3.1: one needs the other
         starttls="STARTTLS" in words,
+        chunking="CHUNKING" in words,
         size_declared="SIZE" in words,
         size_limit=_number((*words.get("SIZE", []), "")[0]),
         mail_max=_number(limits.get("MAILMAX", "")),

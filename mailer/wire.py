@@ -1,11 +1,12 @@
 """The client's side of an SMTP conversation as a state machine: bytes in, events out; mails in, bytes out.
 
 It keeps to RFC 5321 with PIPELINING (2920), 8BITMIME (6152), SMTPUTF8 (6531), SIZE (1870), STARTTLS (3207), AUTH PLAIN
-and LOGIN (4954) and LIMITS (9422). BDAT (3030) is not spoken. It opens no socket, knows no time and reads no clock:
+and LOGIN (4954), CHUNKING (3030) and LIMITS (9422). It opens no socket, knows no time and reads no clock:
 ``mailer.smtp`` carries the bytes. One recipient a transaction, always.
 
 With PIPELINING one write holds the body of a mail, its dot, and MAIL, RCPT and DATA of the next one; at most one mail
-waits for the answer to its dot, and at most one more stands in its envelope.
+waits for the answer to its dot, and at most one more stands in its envelope. With CHUNKING the whole mail is one last
+chunk behind BDAT and its length: there is no DATA to be answered, and the end of the chunk is what the dot is else.
 """
 
 import base64
@@ -21,6 +22,7 @@ from mailer.steps import Answered, Event, NotSent, Over, Ready, StartTls, Step, 
 _ALL_IS_WELL = re.compile(
     rb"(2[0-9][0-9]) ([^\r\n]{0,500})\r\n(?:2[0-9][0-9] [^\r\n]{0,500}\r\n){2}3[0-9][0-9] [^\r\n]{0,500}\r\n"
 )
+_ALL_IS_WELL_IN_CHUNKS = re.compile(rb"(2[0-9][0-9]) ([^\r\n]{0,500})\r\n(?:2[0-9][0-9] [^\r\n]{0,500}\r\n){2}")
 _HELO = re.compile(r"(?:[A-Za-z0-9.\-]{1,255}|\[[A-Za-z0-9.:]{1,64}\])\Z")
 
 
@@ -132,17 +134,20 @@ class Dialogue:
             options += " SMTPUTF8"  # RFC 6531 3.4
         mail = f"MAIL FROM:<{letter.mail_from}>{options}\r\n"
         rcpt = f"RCPT TO:<{letter.rcpt_to}>\r\n"
+        if features.chunking:
+            body = b"BDAT %d LAST\r\n%b" % (len(content), content)  # RFC 3030 2: counted, so nothing is stuffed
         self._envelope = _Transaction(letter, body)
         if self._dotted is not None:
             # Something follows the dot: from here on bytes that are left over don't prove that the dot is among them.
             self._dotted.is_dot_on_its_way = True
         self.started += 1
+        data = "" if features.chunking else "DATA\r\n"
         if features.pipelining:
             # RFC 2920 3.1: DATA ends a group; nothing follows it before its answer is here.
-            self._output.append(f"{mail}{rcpt}DATA\r\n".encode())
-            self._awaited += (Step.MAIL, Step.RCPT, Step.DATA)
+            self._output.append(f"{mail}{rcpt}{data}".encode())
+            self._awaited += (Step.MAIL, Step.RCPT, Step.DATA) if data else (Step.MAIL, Step.RCPT)
         else:
-            self._queued += ((Step.RCPT, rcpt.encode()), (Step.DATA, b"DATA\r\n"))
+            self._queued += ((Step.RCPT, rcpt.encode()), (Step.DATA, data.encode()))[: 2 if data else 1]
             self._say(Step.MAIL, mail.encode())
         return None
 
@@ -168,8 +173,9 @@ class Dialogue:
             return []
         try:
             # With both mails under way the answers due are those to the dot, MAIL, RCPT and DATA, and no others.
-            is_steady = len(self._awaited) == 4 and self._dotted is not None and self._envelope is not None
-            if is_steady and self._reader.is_empty and (group := _ALL_IS_WELL.fullmatch(received)) is not None:
+            due, well = (3, _ALL_IS_WELL_IN_CHUNKS) if self._features.chunking else (4, _ALL_IS_WELL)
+            is_steady = len(self._awaited) == due and self._dotted is not None and self._envelope is not None
+            if is_steady and self._reader.is_empty and (group := well.fullmatch(received)) is not None:
                 return self._go_on(group)
             self._read(received)
         except NotSmtp as cause:
@@ -287,9 +293,10 @@ class Dialogue:
         if is_refused and transaction.refusal is None:
             # What follows the first refusal of a group (503, 554) is only its echo.
             transaction.refusal = _refusal(reply, may_blame_recipient=step is not Step.MAIL)
-        if step is Step.DATA and not is_refused:
+        is_last = step is (Step.RCPT if self._features.chunking else Step.DATA)
+        if is_last and not is_refused and not (self._features.chunking and transaction.refusal is not None):
             self._send_content(transaction)
-        elif step is Step.DATA or (is_refused and not self._features.pipelining):
+        elif is_last or (is_refused and not self._features.pipelining):
             self._queued.clear()
             self._conclude(transaction)
             self._say(Step.RSET, b"RSET\r\n")
@@ -303,7 +310,10 @@ class Dialogue:
             self._say(Step.LONE_DOT, b".\r\n")
             return
         self._output.append(transaction.body)
-        self._say(Step.DOT, b".\r\n")
+        if self._features.chunking:
+            self._awaited.append(Step.DOT)
+        else:
+            self._say(Step.DOT, b".\r\n")
         self._envelope, self._dotted = None, transaction
 
     def _answer_dot(self, reply: Reply) -> None:
