@@ -20,7 +20,7 @@ MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
     "retention": "retaining", "ledger": "bookkeeping", "requests": "requesting",
-    "disclosures": "disclosing", "signup": "forms",
+    "disclosures": "disclosing", "signup": "forms", "restore": "restoring",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def build(command: str | None = None) -> typer.Typer:
     app.callback()(root)
     for name in [command] if command in MODULES else MODULES:
         module = import_module(f"byleave.{MODULES[name]}")
-        part = getattr(module, "keys_app" if name == "keys" else "app" if name in _GROUPS else name)
+        part = getattr(module, "keys_app" if name == "keys" else "app" if name in _GROUPS else _PLAIN.get(name, name))
         if name in _GROUPS:
             app.add_typer(part, name=name)
         else:
@@ -44,6 +44,7 @@ def build(command: str | None = None) -> typer.Typer:
     return app
 
 
+_PLAIN = {"restore": "command"}  # what the function is called, where not as the command
 _GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup"}
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from byleave.joining import Joining, invitations_of
 from byleave.letters import TEMPLATES, Press, limits_of, relays_of
 from byleave.readiness import ready_to_launch
+from byleave.restoring import Watch
 from byleave.retaining import retention_of
 from byleave.serving import WebServer, exits_of, unwritten_of
 from byleave.supervisor import Named
@@ -101,6 +102,7 @@ async def assemble(
         engine.web = WebServer(ground, press, exits)
         engine.services += [Named("web", engine.web), Named("opt-outs", exits)]
     engine.services += worker
+    engine.services.append(Named("watch", Watch(ground)))
     return engine
 
 

@@ -20,6 +20,7 @@ STOP_SECONDS = 30.0  # for a service to finish what it holds
 async def run(settings: Settings, only: Collection[str], *, stop: asyncio.Event | None = None) -> None:
     """Run the parts named until told to stop."""
     from byleave.engine import PARTS, assemble  # the job engine and the web server are slow to import
+    from byleave.restoring import look
 
     unknown = sorted(set(only) - set(PARTS))
     if unknown:
@@ -28,6 +29,7 @@ async def run(settings: Settings, only: Collection[str], *, stop: asyncio.Event 
     with stopped_by_signals(stop):
         async with AsyncExitStack() as stack:
             ground = await stack.enter_async_context(open_ground(settings))
+            await look(ground)
             engine = await assemble(ground, stack, only or PARTS)
             async with asyncio.TaskGroup() as group:
                 telling = group.create_task(_tell_when_ready(engine, stop), name="tell when ready")

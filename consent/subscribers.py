@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.model import AgeBand, Subscriber, SubscriberId
 from consent.tables import SubscriberRow, SuppressionRow
+from kit import mark
 from kit.addresses import EmailAddress, try_address
 from kit.db import insert
 from kit.secrets import Secrets
@@ -94,6 +95,14 @@ async def erased_among(session: AsyncSession, hashes: Sequence[str]) -> frozense
             )
         )
     return frozenset(found)
+
+
+async def reserve(session: AsyncSession, highest_: int, *, at: datetime) -> None:
+    """Give out no number again of a person who joined after a backup: links in their letters name it."""
+    await mark.reserve(
+        session, cast("sa.Table", SubscriberRow.__table__), highest_, name="", language="", time_zone="", country="",
+        phone="", age_band=AgeBand.UNKNOWN.value, guardian_agreed=False, attributes={}, created_at=at, erased_at=at,
+    )  # fmt: skip
 
 
 async def numbers(session: AsyncSession, keys: Sequence[str]) -> dict[str, SubscriberId]:

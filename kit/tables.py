@@ -38,3 +38,12 @@ class RetentionNoteRow(Base):
     #: what is older than this was meant
     up_to: Mapped[datetime] = mapped_column(UtcDateTime)
     count: Mapped[int] = mapped_column(sa.Integer)
+
+
+class InstallationRow(Base):
+    """How far an installation's mark has come (:mod:`kit.mark`); one row for each folder ``var``."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    count: Mapped[int] = mapped_column(sa.BigInteger)

@@ -49,3 +49,8 @@ def _value(row: MailingRow) -> Mailing:
     return Mailing(
         row.id, row.name, row.topic, row.subject, row.text, row.html, row.template, row.values, row.gate, row.created_at
     )
+
+
+async def highest(session: AsyncSession) -> int:
+    """Return the highest number that any mailing has."""
+    return await session.scalar(sa.select(sa.func.max(MailingRow.id))) or 0

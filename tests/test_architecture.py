@@ -41,7 +41,7 @@ FENCES = {
 
 #: store modules: beside kit/db.py and */tables.py the only ones that speak SQL
 STORES = {
-    "kit/db.py", "kit/jobs.py", "kit/clearing.py",
+    "kit/db.py", "kit/jobs.py", "kit/clearing.py", "kit/mark.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
@@ -50,7 +50,7 @@ STORES = {
     "consent/known_addresses.py", "consent/moving.py", "consent/purchases.py", "consent/reminding.py",
     "consent/rights.py",
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
-    "mailer/compaction.py",
+    "mailer/compaction.py", "mailer/restored.py", "consent/optouts.py", "campaigns/restored.py",
     "campaigns/store.py", "campaigns/gathering.py", "campaigns/audience.py", "campaigns/reports.py",
     "campaigns/runner.py",
     "inbound/retention.py", "mailer/retention.py",
