@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import ledger
 from consent.ledger import Source
 from consent.model import Act, Door, Proof, Purpose, SubscriberId
-from consent.tables import ConsentEventRow, LedgerHeadRow, SubscriberRow
+from consent.subscribers import ERASED
+from consent.tables import ConsentEventRow, LedgerHeadRow, SubscriberRow, SuppressionRow
 
 WINDOW = 2000  # places of the ledger looked at in one step
 LONGEST_LINE = 20_000  # characters; what is longer is no line of ours
@@ -31,7 +32,7 @@ class Replayed(enum.StrEnum):
     KNOWN = "known"  # the ledger has it
     APPLIED = "applied"  # the ledger had lost it
     UNCHANGED = "unchanged"  # the ledger had lost it, and the person is out all the same
-    SUPPRESSED = "suppressed"  # the ledger has lost the person too: the address is not mailed, should it come back
+    SUPPRESSED = "suppressed"  # the ledger has lost the person, or that they were erased: the address is not mailed
     UNREADABLE = "unreadable"
 
 
@@ -48,7 +49,15 @@ class OptOut:
     until: datetime | None
     door: Door
     proof: Proof
-    address_hash: str  # empty for an erased person
+    address_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A line that says: the owner of this address asked to be erased."""
+
+    address_hash: str
+    at: datetime
 
 
 async def head(session: AsyncSession) -> int:
@@ -65,10 +74,26 @@ async def lines_after(session: AsyncSession, seq: int) -> tuple[list[str], int]:
         .where(ConsentEventRow.seq > seq, ConsentEventRow.seq <= upto, ConsentEventRow.act.in_(_KEPT))
         .order_by(ConsentEventRow.seq)
     )
-    return [_write(row, address_hash or "") for row, address_hash in rows], max(seq, upto)
+    found = rows.all()
+    lines = [_write(row, address_hash) for row, address_hash in found if address_hash]
+    if erased := [row.at for row, address_hash in found if not address_hash]:
+        lines += await _erased_since(session, min(erased))
+    return lines, max(seq, upto)
 
 
-def read(line: str) -> OptOut | None:
+async def _erased_since(session: AsyncSession, at: datetime) -> list[str]:
+    """Return lines for addresses of people who were erased: their events name them no more, their suppressions do."""
+    hashes = await session.scalars(
+        sa.select(SuppressionRow.address_hash)
+        .where(SuppressionRow.reason == ERASED, SuppressionRow.since >= at)
+        .order_by(SuppressionRow.since)
+    )
+    return [
+        json.dumps({"erased": address_hash, "at": at.isoformat()}, separators=(",", ":")) for address_hash in hashes
+    ]
+
+
+def read(line: str) -> OptOut | Erased | None:
     """Return what a line says, or None for one that was cut short or is none of ours."""
     try:
         raw = json.loads(line) if len(line) <= LONGEST_LINE else None
@@ -80,12 +105,13 @@ def read(line: str) -> OptOut | None:
 async def replay(session: AsyncSession, line: str) -> Replayed:
     """Bring one opt-out back, where the ledger has lost it."""
     one = read(line)
+    if isinstance(one, Erased):
+        changed = await ledger.suppress_hash(session, one.address_hash, reason=ERASED, at=one.at)
+        return Replayed.SUPPRESSED if changed else Replayed.UNCHANGED
     if one is None:
         return Replayed.UNREADABLE
     if await session.scalar(sa.select(ConsentEventRow.hash).where(ConsentEventRow.seq == one.seq)) == one.hash:
         return Replayed.KNOWN
-    if not one.address_hash:
-        return Replayed.UNCHANGED  # erased: the letters that say so were removed with the person
     person = await session.scalar(sa.select(SubscriberRow.id).where(SubscriberRow.address_hash == one.address_hash))
     if person is None:
         if one.act is Act.PAUSE:
@@ -120,7 +146,9 @@ def _write(row: ConsentEventRow, address_hash: str) -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
-def _read(raw: dict[str, Any]) -> OptOut:
+def _read(raw: dict[str, Any]) -> OptOut | Erased:
+    if "erased" in raw:
+        return Erased(str(raw["erased"])[:64], _moment(raw["at"]))
     return OptOut(
         seq=int(raw["seq"]), hash=str(raw["hash"]), act=Act(raw["act"]), purpose=Purpose(raw["purpose"]),
         topics=tuple(map(str, raw["topics"])), at=_moment(raw["at"]),

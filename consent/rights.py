@@ -117,7 +117,9 @@ async def _keep_out(session: AsyncSession, hashes: set[str], *, at: datetime) ->
     for code in sorted(hashes):
         statement = insert(session, SuppressionRow).values(address_hash=code, reason=ERASED, since=at, lifted_at=None)
         await session.execute(
-            statement.on_conflict_do_update(index_elements=["address_hash"], set_={"reason": ERASED, "lifted_at": None})
+            statement.on_conflict_do_update(
+                index_elements=["address_hash"], set_={"reason": ERASED, "since": at, "lifted_at": None}
+            )
         )
 
 

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from consent import optouts
 from consent.ledger import Source, confirm, pause, standing_of, subscribe, suppress, withdraw, withdraw_all
 from consent.model import Door, Proof, SubscriberId
-from consent.optouts import Replayed
+from consent.optouts import OptOut, Replayed
+from consent.rights import erase
 from consent.subscribers import suppression
-from consent.tables import ConsentEventRow, SubscriberRow
+from consent.tables import ConsentEventRow, SubscriberRow, SuppressionRow
 from kit.db import Database
-from tests.database import BY_REPLY, LATER, NOW, given_subscribers
+from tests.database import BY_REPLY, LATER, NOW, SECRETS, given_subscribers
 
 OLD = Source(Door.PAGE, Proof.TOKEN)
 
@@ -27,7 +28,7 @@ async def lines(database: Database) -> list[str]:
 def lost(line: str) -> str:
     """Return the line as of an event that this ledger does not have."""
     one = optouts.read(line)
-    assert one is not None
+    assert isinstance(one, OptOut)
     return line.replace(one.hash, "f" * 64)
 
 
@@ -47,7 +48,7 @@ async def test_each_act_that_ends_mail_is_a_line_without_the_address(database: D
 
     found = await lines(database)
 
-    assert [one.act.value for line in found if (one := optouts.read(line))] == [
+    assert [one.act.value for line in found if isinstance(one := optouts.read(line), OptOut)] == [
         "withdraw", "withdraw_all", "suppress", "pause",
     ]  # fmt: skip
     assert not any("example.com" in line for line in found)
@@ -116,13 +117,32 @@ async def test_a_person_whom_the_backup_does_not_know_is_never_mailed(database: 
         await withdraw_all(session, people[0], source=BY_REPLY, at=NOW)
     (line,) = await lines(database)
     one = optouts.read(line)
-    assert one is not None
+    assert isinstance(one, OptOut)
     stranger = lost(line).replace(one.address_hash, "a" * 64)
 
     assert await replayed(database, stranger) == [Replayed.SUPPRESSED]
 
     async with database.reading() as session:
         assert await suppression(session, "a" * 64) == optouts.LOST_PERSON
+
+
+async def test_who_was_erased_since_the_backup_is_not_mailed_again(database: Database) -> None:
+    """Their events name no address any more; the suppression that outlives them does."""
+    people = await given_subscribers(database, 2)
+    async with database.reading() as session:
+        code = await session.scalar(sa.select(SubscriberRow.address_hash).where(SubscriberRow.id == people[0]))
+    async with database.transaction() as session:
+        await erase(session, people[0], source=OLD, secrets=SECRETS, at=NOW)
+    found = await lines(database)
+    async with database.transaction() as session:  # as in a backup from before
+        await session.execute(sa.delete(SuppressionRow))
+        await session.execute(sa.update(SubscriberRow).where(SubscriberRow.id == people[0]).values(address_hash=code))
+
+    answers = await replayed(database, *found, *found)
+
+    assert Replayed.SUPPRESSED in answers
+    async with database.reading() as session:
+        assert await suppression(session, str(code)) == "erased"
 
 
 @pytest.mark.parametrize(
