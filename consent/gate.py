@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent.habits import take_turns
 from consent.model import Clearance, Purpose, Refusal, Refused, State, SubscriberId
 from consent.standing import asked, asked_anew, mailable_when_asked, states_of
 from consent.tables import LedgerHeadRow, SubscriberRow, SuppressionRow
@@ -27,8 +28,11 @@ async def clear(
     now: datetime,
     require_age: bool = False,
     purpose: Purpose = Purpose.PROMOTION,
+    mailing: int = 0,
 ) -> dict[SubscriberId, Clearance | Refused]:
     """Return for each person a clearance, or the reason why there is none.
+
+    Who wants one promotion a week or month gives this turn to ``mailing``, or is refused (:mod:`consent.habits`).
 
     The end of the ledger is read in the statement that reads the standings, so a withdrawal that this look missed has a
     later place, and :class:`consent.hearing.Hearing` can hold it against the clearance.
@@ -39,13 +43,19 @@ async def clear(
         {**asked(topic, now=now), "people": listing(people, of_sqlite=of_sqlite)},
     )
     answers: dict[SubscriberId, Clearance | Refused] = {}
-    for number, text, name, language, attributes, seq in rows:
+    sparing: list[SubscriberId] = []
+    for number, text, name, language, attributes, days, seq in rows:
         person = SubscriberId(number)
         address = try_address(text)
         if address is None:  # can't happen by our own doors; fail closed all the same
             answers[person] = Refused(person, Refusal.ERASED)
             continue
         answers[person] = Clearance(person, address, topic, now, seq or 0, name, language, attributes)
+        if days:
+            sparing.append(person)
+    if sparing and purpose is Purpose.PROMOTION:
+        granted = await take_turns(session, sparing, mailing=mailing, now=now)
+        answers |= {person: Refused(person, Refusal.FREQUENCY) for person in sparing if person not in granted}
     refused = [person for person in people if person not in answers]
     if refused:
         answers |= await _reasons(session, refused, topic, now=now, purpose=purpose)
@@ -60,7 +70,7 @@ def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> sa.Sele
         mailable_when_asked(require_age=require_age, purpose=purpose)
         .with_only_columns(
             SubscriberRow.id, SubscriberRow.address, SubscriberRow.name, SubscriberRow.language,
-            SubscriberRow.attributes, seq,
+            SubscriberRow.attributes, SubscriberRow.frequency_days, seq,
             maintain_column_froms=True,
         )
         .where(among(SubscriberRow.id, "people", of_sqlite=of_sqlite))

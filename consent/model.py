@@ -103,6 +103,7 @@ class Refusal(enum.StrEnum):
     POLICY = "policy"  # a newer version of the policy asks for consent, and the person has not answered (P15)
     SUPPRESSED = "suppressed"
     UNDER_AGE = "under_age"
+    FREQUENCY = "frequency"  # they had a promotion lately, and want no more than one in a week or month
     ERASED = "erased"
 
 

@@ -36,13 +36,13 @@ class Profile:
 async def find(session: AsyncSession, address: EmailAddress) -> Subscriber | None:
     """Return the subscriber of an address, in whatever case it is written."""
     row = await session.scalar(sa.select(SubscriberRow).where(SubscriberRow.address_key == address.key))
-    return None if row is None else _subscriber(row)
+    return None if row is None else from_row(row)
 
 
 async def load(session: AsyncSession, person: SubscriberId) -> Subscriber | None:
     """Return a subscriber by number; an erased one has no address."""
     row = await session.get(SubscriberRow, person, populate_existing=True)
-    return None if row is None else _subscriber(row)
+    return None if row is None else from_row(row)
 
 
 async def among(
@@ -53,7 +53,7 @@ async def among(
         SubscriberRow.id.in_(sorted(set(numbers))),
         SubscriberRow.mailbox_key.in_(sorted({address.mailbox for address in addresses})),
     )
-    return tuple(_subscriber(row) for row in await session.execute(sa.select(SubscriberRow.__table__).where(wanted)))
+    return tuple(from_row(row) for row in await session.execute(sa.select(SubscriberRow.__table__).where(wanted)))
 
 
 async def add(
@@ -128,7 +128,8 @@ def _row(profile: Profile, secrets: Secrets, at: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _subscriber(row: SubscriberRow | sa.Row[Any]) -> Subscriber:
+def from_row(row: SubscriberRow | sa.Row[Any]) -> Subscriber:
+    """Return the value of a row of the table."""
     return Subscriber(
         id=SubscriberId(row.id), address=try_address(row.address) if row.address else None, name=row.name,
         language=row.language, time_zone=row.time_zone, country=row.country, phone=row.phone,

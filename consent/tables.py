@@ -40,6 +40,10 @@ class SubscriberRow(Base):
     #: when the next reminder is looked at (NULL: counted from the joining), and when the last one was written (P6)
     remind_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: at most one promotion in so many days; 0 is no limit. The other two are kept only for who has one
+    frequency_days: Mapped[int] = mapped_column(sa.SmallInteger, default=0, server_default="0")
+    promoted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    promoted_by: Mapped[int | None] = mapped_column(BigKey)  # the mailing that had the turn
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

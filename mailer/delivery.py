@@ -133,7 +133,7 @@ async def claim_slice(
     if not found:
         return Slice(mailing_id, claim, ())
     people = [SubscriberId(row.subscriber_id) for row in found]
-    answers = await gate.clear(session, people, mailing[1], now=now, require_age=require_age)
+    answers = await gate.clear(session, people, mailing[1], now=now, require_age=require_age, mailing=mailing_id)
     rows: list[Claimed] = []
     refused: dict[Refusal, list[int]] = {}
     for row, person in zip(found, people, strict=True):

@@ -43,7 +43,7 @@ FENCES = {
 STORES = {
     "kit/db.py", "kit/jobs.py", "kit/clearing.py", "kit/mark.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
-    "consent/policy.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
+    "consent/policy.py", "consent/habits.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
     "consent/signup.py",
     "mailer/statements.py",

@@ -1,5 +1,6 @@
 """What the customers' pages stand on: the database, the tokens, the pages, and how to ask an owner to confirm."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 from consent import policy, subscribers
 from consent.ledger import Source
 from consent.model import Door, Proof, Subscriber, SubscriberId
+from consent.policy import TopicValue
 from kit.clock import Clock
 from kit.config_signup import SignUpSettings
 from kit.db import Database, Session
@@ -18,6 +20,8 @@ from web.clients import Network, ProxyHeader
 from web.limits import Doorkeeper
 from web.pages import Pages
 from web.seals import Seals
+
+TOPICS_SECONDS = 5.0  # between looks at the topics
 
 #: writes the mail that asks the owner of an address to confirm a sign-up; (session, person, topics, moment)
 AskToConfirm = Callable[[Session, SubscriberId, tuple[str, ...], datetime], Awaitable[None]]
@@ -40,6 +44,14 @@ class SignUps:
     settings: SignUpSettings
 
 
+@dataclass(slots=True)
+class KnownTopics:
+    """The topics as they were read last."""
+
+    topics: tuple[TopicValue, ...] = ()
+    until: float = float("-inf")
+
+
 @dataclass(frozen=True)
 class House:
     """Joined in ``byleave.wiring``."""
@@ -54,6 +66,7 @@ class House:
     doorkeeper: Doorkeeper
     proxies: Proxies = field(default_factory=Proxies)
     touches: Touches = field(default_factory=Touches)
+    known_topics: KnownTopics = field(default_factory=KnownTopics)
     sign_ups: SignUps | None = None  # None: nobody signs up here
 
     def token(self, purpose: Purpose, text: str) -> Token | None:
@@ -65,10 +78,17 @@ class House:
         async with self.database.reading() as session:
             return await subscribers.load(session, SubscriberId(token.subscriber_id))
 
+    async def topics(self, session: Session) -> tuple[TopicValue, ...]:
+        """Return the topics; they change when the settings do, so a look of some seconds ago will do."""
+        if time.monotonic() >= self.known_topics.until:
+            self.known_topics.topics = await policy.all_topics(session)
+            self.known_topics.until = time.monotonic() + TOPICS_SECONDS
+        return self.known_topics.topics
+
     async def topic_name(self, key: str) -> str:
         """Return the name that customers know a topic by."""
         async with self.database.reading() as session:
-            return next((topic.name for topic in await policy.all_topics(session) if topic.key == key), key)
+            return next((topic.name for topic in await self.topics(session) if topic.key == key), key)
 
     def source(self, door: Door, *, wording: str = "", mailing: int = 0) -> Source:
         """Return the source of an act through one of these pages: the signed link is the proof."""

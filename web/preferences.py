@@ -1,92 +1,175 @@
-"""The preference page behind the signed link of each mail: topics on and off, leave all. No password, no cookie (P5).
+"""The preference page behind the signed link of each mail: topics, how often, a pause, language, zone, leave all (P5).
 
-Turning a topic off takes effect at once. Turning one on asks the owner of the address by mail: the link may have been
-forwarded to a friend together with the mail.
+No password, no cookie. "Leave" is one press from here, nothing is ticked before the person ticked it, and turning a
+topic off takes effect at once. Turning one on asks the owner of the address by mail: the link may have been forwarded
+to a friend together with the mail.
 """
 
 import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from consent import policy
-from consent.ledger import Nothing, standing_of, subscribe, withdraw, withdraw_all
-from consent.model import Purpose, Standing, State
+from consent import habits
+from consent.habits import FREQUENCIES, Habits, frequency_name, habits_of
+from consent.ledger import Nothing, pause, subscribe, withdraw
+from consent.model import Door, State
+from kit.db import Session
 from mailer.tokens import Purpose as For
+from web import zones
 from web.forms import Form
 from web.house import masked
 from web.page import Page
 from web.visit import Visit
 
 WORDING = "Topics chosen on the preference page, each with an unticked box until chosen: {topics}."
+#: weeks of a pause that can be chosen; a longer rest is better had by leaving
+PAUSES: Mapping[str, int] = {"1": 1, "2": 2, "4": 4, "12": 12}
 
 
 async def show(visit: Visit) -> Response:
-    """Show which topics the person receives. Changes nothing."""
+    """Show what the person receives, and how. Changes nothing."""
     visit.house.touches.opened(visit.token, time.monotonic())
-    return await _page(visit, told="")
+    return await _page(visit)
 
 
 async def change(visit: Visit) -> Response:
-    """Do what the form says: the boxes ticked, or leave everything."""
-    person = await visit.house.person(visit.token)
-    visit.speak_to(person)
-    if person is None:
-        return await _page(visit, told="preferences.test_letter")
+    """Do what the form says; show the page again with what was done, or beside each field what is wrong."""
     form = await visit.form()
     match form.many("do"):
         case ("leave",):
-            async with visit.house.database.transaction() as session:
-                await withdraw_all(session, visit.person, source=visit.source(), at=visit.house.clock())
+            await visit.leave(Door.PAGE, everything=True)
             return await _page(visit, told="preferences.left")
         case ("save",):
-            return await _page(visit, told=await _save(visit, set(form.many("topic"))))
+            return await _save(visit, form)
+        case ("pause",):
+            return await _pause(visit, form)
+        case ("resume",):
+            async with visit.house.database.transaction() as session:
+                await pause(session, visit.person, None, source=visit.source(), at=visit.house.clock())
+            return await _page(visit, told="preferences.resumed")
         case _:
             return await _page(visit, told="common.nothing_changed", status=400)
 
 
-async def _save(visit: Visit, wanted: set[str]) -> str:
-    """Withdraw what was unticked, ask for a confirmation of what was ticked anew; return what to tell."""
-    person, at = visit.person, visit.house.clock()
-    async with visit.house.database.transaction() as session:
-        topics = await policy.all_topics(session)
-        standing = await standing_of(session, person)
-        held = {topic.key for topic in topics if _is_held(standing, topic.key)}
-        off = sorted(held - wanted)
-        new = [topic for topic in topics if topic.key in wanted and topic.key not in held]
-        if off:
-            await withdraw(session, person, off, source=visit.source(), at=at)
-        if not new:
-            return "preferences.saved"
-        keys = tuple(topic.key for topic in new)
-        wording = WORDING.format(topics=", ".join(topic.name for topic in new))
-        asked = await subscribe(session, person, keys, source=visit.source(wording=wording), at=at)
-        if not isinstance(asked, Nothing):
-            await visit.house.ask_to_confirm(session, person, keys, at)
-    return "preferences.saved_asked"
-
-
-async def _page(visit: Visit, *, told: str, status: int = 200) -> Response:
-    person = await visit.house.person(visit.token)
-    visit.speak_to(person)
+async def _save(visit: Visit, form: Form) -> Response:
+    """Keep all choices, or none where one can't be taken."""
     async with visit.house.database.reading() as session:
-        topics = await policy.all_topics(session)
-        standing = await standing_of(session, visit.person)
-    held = [topic.key for topic in topics if _is_held(standing, topic.key)]
-    pending = standing.pending()
+        known = await habits_of(session, visit.person)
+    if known is None:
+        return await _page(visit)
+    wishes = _wishes(form, known, visit)
+    if form.errors:
+        return await _page(visit, form=form)
+    at = visit.house.clock()
+    async with visit.house.database.transaction() as session:
+        await habits.keep_habits(
+            session, visit.person, frequency_days=FREQUENCIES[wishes["frequency"]], language=wishes["language"],
+            time_zone=wishes["time_zone"],
+        )  # fmt: skip
+        has_asked = await _choose(visit, session, set(form.many("topic")), at)
+    return await _page(visit, told="preferences.saved_asked" if has_asked else "preferences.saved")
+
+
+def _wishes(form: Form, known: Habits, visit: Visit) -> dict[str, str]:
+    """Read and check what is not a topic; a field that the form lacks stays as it is."""
+    now = {
+        "frequency": frequency_name(known.frequency_days),
+        "language": known.person.language,
+        "time_zone": known.person.time_zone,
+    }
+    languages = {"": 0, known.person.language: 0, **visit.house.pages.catalogues}
+    wishes = {name: form.one(name) if form.many(name) else value for name, value in now.items()}
+    if wishes["frequency"] not in FREQUENCIES:
+        form.refuse("frequency", "errors.choice")
+    if wishes["language"] not in languages:
+        form.refuse("language", "errors.choice")
+    if wishes["time_zone"] not in {"", known.person.time_zone} and not zones.is_zone(wishes["time_zone"]):
+        form.refuse("time_zone", "errors.choice")
+    return wishes
+
+
+async def _choose(visit: Visit, session: Session, wanted: set[str], at: datetime) -> bool:
+    """Withdraw what was unticked, ask for a confirmation of what was ticked anew; return whether there was any."""
+    known = await habits_of(session, visit.person)
+    topics = await visit.house.topics(session)
+    held = {topic.key for topic in topics if known is not None and known.is_held(topic.key)}
+    if off := sorted(held - wanted):
+        await withdraw(session, visit.person, off, source=visit.source(), at=at)
+    new = [topic for topic in topics if topic.key in wanted - held]
+    if not new:
+        return False
+    keys = tuple(topic.key for topic in new)
+    wording = WORDING.format(topics=", ".join(topic.name for topic in new))
+    asked = await subscribe(session, visit.person, keys, source=visit.source(wording=wording), at=at)
+    if not isinstance(asked, Nothing):
+        await visit.house.ask_to_confirm(session, visit.person, keys, at)
+    return True
+
+
+async def _pause(visit: Visit, form: Form) -> Response:
+    weeks = form.choice("weeks", PAUSES)
+    if not weeks:
+        return await _page(visit, form=form)
+    at = visit.house.clock()
+    until = at + timedelta(weeks=PAUSES[weeks])
+    async with visit.house.database.transaction() as session:
+        if await habits_of(session, visit.person) is not None:
+            await pause(session, visit.person, until, source=visit.source(), at=at)
+    return await _page(visit, told="preferences.paused", until=until)
+
+
+async def _page(
+    visit: Visit, *, told: str = "", form: Form | None = None, until: datetime | None = None, status: int = 200
+) -> Response:
+    async with visit.house.database.reading() as session:
+        known = await habits_of(session, visit.person)
+        topics = await visit.house.topics(session)
+    visit.speak_to(known.person if known else None)
+    if known is None:
+        told, form = "preferences.test_letter", None
+    catalogue = visit.house.pages.catalogues[visit.language]
+    paused_until = known.paused_until if known else None
     values = {
-        "address": masked(person),
-        "told": visit.text(told) if told else "",
+        "address": masked(known.person if known else None),
+        "told": catalogue.text(told, date=catalogue.day((until or visit.house.clock()).date())) if told else "",
         "is_wrong": status != 200,
         "topics": [
-            {"key": topic.key, "name": topic.name, "about": topic.about, "is_pending": topic.key in pending}
+            {
+                "key": topic.key, "name": topic.name, "about": topic.about,
+                "is_pending": known is not None and known.states.get(topic.key) is State.PENDING,
+            }
             for topic in topics
         ],
-    }
-    return visit.answer("preferences.html", values, form=Form.starting(topic=held), status=status)
+        "frequencies": [(name, catalogue.text(f"preferences.frequency_{name}")) for name in FREQUENCIES],
+        "languages_to_choose": _languages(visit, known),
+        "zone": known.person.time_zone if known else "",
+        "zones": zones.OPTIONS,
+        "pauses": [(key, catalogue.text("preferences.pause_for", n=weeks)) for key, weeks in PAUSES.items()],
+        "paused_until": paused_until if paused_until and paused_until > visit.house.clock() else None,
+        "held": f"/p/{visit.link}/held",
+    }  # fmt: skip
+    return visit.answer("preferences.html", values, form=form or _form(known), status=status)
 
 
-def _is_held(standing: Standing, topic: str) -> bool:
-    return standing.state(Purpose.PROMOTION, topic) in {State.GRANTED, State.PENDING}
+def _languages(visit: Visit, known: Habits | None) -> list[tuple[str, str]]:
+    """Return the languages to choose, with one that a person has already and we have no pages in."""
+    options = [(key, catalogue.name) for key, catalogue in visit.house.pages.catalogues.items()]
+    own = known.person.language if known else ""
+    return options if not own or own in visit.house.pages.catalogues else [(own, own), *options]
 
 
-PAGES = (Page("/p/{token}", show, change, For.PREFERENCES),)
+def _form(known: Habits | None) -> Form:
+    """Return the form with what is known; for nobody nothing is chosen."""
+    if known is None:
+        return Form.starting(frequency="all", language="", time_zone="")
+    return Form.starting(
+        topic=[topic for topic in known.states if known.is_held(topic)],
+        frequency=frequency_name(known.frequency_days),
+        language=known.person.language,
+        time_zone=known.person.time_zone,
+    )
+
+
+PAGES = (Page("/p/{token}", show, change, For.PREFERENCES, asks=True),)

@@ -16,7 +16,7 @@ from starlette.routing import Route, Router
 
 from consent import policy
 from kit.errors import Temporary
-from web import one_click, preferences, press, sign_up_links, signup
+from web import held, one_click, preferences, press, sign_up_links, signup
 from web.guard import HEADERS
 from web.house import House
 from web.page import Handler, Page
@@ -42,6 +42,7 @@ async def show_help(visit: Visit) -> Response:
 PAGES: tuple[Page, ...] = (
     *one_click.PAGES,
     *preferences.PAGES,
+    *held.PAGES,
     *press.PAGES,
     *signup.PAGES,
     *sign_up_links.PAGES,

@@ -1,0 +1,77 @@
+"""What we hold about a person, behind the link of any mail: shown as far as a friend with a forwarded mail may see it.
+
+Values that reach beyond the mail itself (telephone, date of birth, billing address, further facts) are named and not
+shown; the account page gives the whole after a proof of the address.
+"""
+
+import time
+
+from starlette.responses import Response
+
+from consent import standing
+from consent.habits import Habits, frequency_name, habits_of
+from consent.model import Act, Event
+from mailer.tokens import Purpose
+from web.catalogues import Catalogue
+from web.house import masked
+from web.page import Page
+from web.visit import Visit
+
+MOST_EVENTS = 50  # the newest; bounds the page of somebody who changed their mind every day
+
+
+async def show(visit: Visit) -> Response:
+    """Show it. Changes nothing."""
+    visit.house.touches.opened(visit.token, time.monotonic())
+    async with visit.house.database.reading() as session:
+        known = await habits_of(session, visit.person)
+        if known is None:
+            return visit.unknown()
+        events = await standing.events_of(session, visit.person)
+        names = {topic.key: topic.name for topic in await visit.house.topics(session)}
+    visit.speak_to(known.person)
+    catalogue = visit.house.pages.catalogues[visit.language]
+    values = {
+        "address": masked(known.person),
+        "facts": _facts(known, catalogue),
+        "events": [_told(event, catalogue, names) for event in reversed(events[-MOST_EVENTS:])],
+        "is_cut": len(events) > MOST_EVENTS,
+        "back": f"/p/{visit.link}",
+    }
+    return visit.answer("held.html", values)
+
+
+def _facts(known: Habits, catalogue: Catalogue) -> list[tuple[str, str, bool]]:
+    """Return name, value and whether there is one, fact by fact."""
+    person = known.person
+    kept = catalogue.text("held.kept")
+    facts = {
+        "address": masked(person),
+        "name": person.name,
+        "phone": kept if person.phone else "",
+        "birth_date": kept if person.birth_date else "",
+        "country": person.country,
+        "language": person.language,
+        "time_zone": person.time_zone,
+        "attributes": kept if person.attributes else "",
+        "frequency": catalogue.text(f"preferences.frequency_{frequency_name(known.frequency_days)}"),
+        "paused": catalogue.day(known.paused_until) if known.paused_until else "",
+    }
+    none = catalogue.text("held.none")
+    return [(catalogue.text(f"held.{name}"), value or none, bool(value)) for name, value in facts.items()]
+
+
+def _told(event: Event, catalogue: Catalogue, names: dict[str, str]) -> dict[str, str]:
+    """Tell one act: when, what, through which door."""
+    comma = catalogue.text("common.list_comma")
+    topics = comma.join(names.get(topic, topic) for topic in event.topics) or catalogue.text("held.everything")
+    plain = event.act not in {Act.SUBSCRIBE, Act.CONFIRM, Act.WITHDRAW, Act.AGREE}
+    return {
+        "when": catalogue.day(event.at),
+        "what": catalogue.text(f"act.{event.act.value}") if plain else topics,
+        "act": "" if plain else event.act.value,
+        "door": catalogue.text(f"door.{event.door.value}"),
+    }
+
+
+PAGES = (Page("/p/{token}/held", show, purpose=Purpose.PREFERENCES),)
