@@ -6,7 +6,8 @@ writer takes the file at BEGIN (no upgrade dead-locks) and each commit reaches t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -53,10 +54,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Refuse a naive moment; SQLite keeps the UTC wall time."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            message = "a moment without a zone can't be stored"
-            raise ValueError(message)
-        value = value.astimezone(UTC)
+        value = _stored(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
@@ -64,6 +62,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _stored(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        message = "a moment without a zone can't be stored"
+        raise ValueError(message)
+    return value.astimezone(UTC)
 
 
 #: what store functions take; rooms that only pass it on import it from here
@@ -249,6 +254,32 @@ async def hold_alone(session: AsyncSession, number: int) -> None:
     """Hold a number for the rest of the transaction: another that wants it waits. SQLite has one writer anyway."""
     if not is_sqlite(session):
         await session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+
+def given_rows(name: str, columns: Mapping[str, Any], *, of_sqlite: bool) -> sa.Subquery:
+    """Return rows that are given as one parameter as something to join: many rows in one statement, always the same.
+
+    :func:`packed_rows` makes the parameter.
+    """
+    found: list[sa.ColumnElement[Any]]
+    if of_sqlite:
+        one = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value").c.value
+        found = [sa.func.json_extract(one, f"$[{at}]", type_=kind) for at, kind in enumerate(columns.values())]
+    else:
+        given = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.JSONB)
+        one = sa.func.jsonb_array_elements(given).table_valued("value").c.value
+        found = [sa.cast(one.op("->>")(at), kind) for at, kind in enumerate(columns.values())]
+    return sa.select(*(value.label(key) for key, value in zip(columns, found, strict=True))).subquery()
+
+
+def packed_rows(rows: Sequence[Sequence[Any]], *, of_sqlite: bool) -> str:
+    """Return rows as the parameter of :func:`given_rows`; moments in the form in which the database keeps them."""
+
+    def moment(value: datetime) -> str:
+        stored = _stored(value)
+        return (stored.replace(tzinfo=None) if of_sqlite else stored).isoformat(" ", "microseconds")
+
+    return json.dumps(rows, default=moment)
 
 
 def sync_url(url: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import gate
 from consent.model import Clearance, Refusal, Refused, SubscriberId
-from kit.db import is_sqlite, listing
+from kit.db import is_sqlite, listing, packed_rows
 from mailer import statements
 from mailer.outcomes import Claimed, Outcome, Proof
 from mailer.statements import IS_CLAIMED, IS_HELD, IS_WAITING
@@ -170,8 +170,12 @@ async def record(
     mailing = await _look(session, mailing_id)
     over = _REASON_BY_GATE.get(mailing[0] if mailing else "done")
     in_order = sorted(outcomes, key=lambda outcome: outcome.id)  # so that two who record the same rows never dead-lock
-    rows = [_values(_closed(outcome, over, now), claim, now) for outcome in in_order]
-    return _count(await session.execute(statements.recording(), rows))
+    of_sqlite = is_sqlite(session)
+    results = packed_rows(
+        [_result(_closed(outcome, over, now), claim, now) for outcome in in_order], of_sqlite=of_sqlite
+    )
+    written = {"results": results, "by_claim": claim}
+    return _count(await session.execute(statements.recording(of_sqlite=of_sqlite), written))
 
 
 async def give_back(session: AsyncSession, mailing_id: int, ids: Iterable[int], *, claim: str, now: datetime) -> int:
@@ -350,15 +354,14 @@ def _closed(outcome: Outcome, over: str | None, now: datetime) -> Outcome:
     return replace(outcome, next_at=outcome.next_at or now)
 
 
-def _values(outcome: Outcome, claim: str, now: datetime) -> dict[str, Any]:
+def _result(outcome: Outcome, claim: str, now: datetime) -> tuple[Any, ...]:
+    """Return what is written of an outcome, in the order of ``statements.RECORDED``."""
     is_waiting = outcome.state == "waiting"
-    return {
-        "of_id": outcome.id, "of_claim": claim, "to_state": outcome.state, "to_reason": outcome.reason,
-        "to_code": outcome.code, "to_enhanced": outcome.enhanced[:12],
-        "to_response": outcome.response[:RESPONSE_CHARACTERS], "to_next_at": outcome.next_at if is_waiting else None,
-        "to_done_at": None if is_waiting else now, "to_uncount": 0 if outcome.was_started else 1,
-        "to_claim": "" if is_waiting else claim, "to_relay": outcome.relay or None,
-    }  # fmt: skip
+    return (
+        outcome.id, outcome.state, outcome.reason, outcome.code, outcome.enhanced[:12],
+        outcome.response[:RESPONSE_CHARACTERS], outcome.next_at if is_waiting else None, None if is_waiting else now,
+        0 if outcome.was_started else 1, "" if is_waiting else claim, outcome.relay or None,
+    )  # fmt: skip
 
 
 def _count(result: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from kit.db import among
+from kit.db import among, given_rows
 from mailer.tables import DeliveryRow, MailingRow
 
 DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
@@ -57,21 +57,25 @@ def taking(*, of_sqlite: bool) -> sa.Update:
     )  # fmt: skip
 
 
+#: what a result changes, in the order in which :func:`recording` takes it
+RECORDED = ("id", "state", "reason", "code", "enhanced", "response", "next_at", "done_at", "uncount", "claim", "relay")
+
+
 @cache
-def recording() -> sa.Update:
-    """Write one result, where the delivery is still in its claim's hands."""
+def recording(*, of_sqlite: bool) -> sa.Update:
+    """Write results, where the deliveries are still in their claim's hands."""
+    columns = DELIVERY.c
+    kinds = {name: sa.Integer() if name == "uncount" else columns[name].type for name in RECORDED}
+    given = given_rows("results", kinds, of_sqlite=of_sqlite).c
     return (
         sa.update(DELIVERY)
         .where(
-            DELIVERY.c.id == sa.bindparam("of_id"),
-            DELIVERY.c.claim == sa.bindparam("of_claim"),
-            sa.or_(DELIVERY.c.state == "claimed", DELIVERY.c.state == "unknown"),
+            columns.id == given.id,
+            columns.claim == sa.bindparam("by_claim"),
+            sa.or_(columns.state == "claimed", columns.state == "unknown"),
         )
         .values(
-            state=sa.bindparam("to_state"), reason=sa.bindparam("to_reason"), code=sa.bindparam("to_code"),
-            enhanced=sa.bindparam("to_enhanced"), response=sa.bindparam("to_response"),
-            next_at=sa.bindparam("to_next_at"), done_at=sa.bindparam("to_done_at"),
-            attempt=DELIVERY.c.attempt - sa.bindparam("to_uncount"),
-            claim=sa.bindparam("to_claim"), relay=sa.bindparam("to_relay"),
+            {name: given[name] for name in RECORDED if name not in {"id", "uncount"}}
+            | {"attempt": columns.attempt - given.uncount}
         )
-    )  # fmt: skip
+    )

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from consent.tables import SuppressionRow
-from kit.db import Database, Session, after_commit, among, is_sqlite, listing
+from kit.db import Database, Session, after_commit, among, given_rows, is_sqlite, listing, packed_rows
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -149,3 +149,29 @@ async def test_one_parameter_names_many_numbers(database: Database) -> None:
         for wanted in ([], [3], [1, 3, 4]):
             found = await session.scalars(some, {"wanted": listing(wanted, of_sqlite=of_sqlite)})
             assert sorted(found) == [n for n in wanted if n < 4]
+
+
+async def test_one_parameter_holds_many_rows(database: Database) -> None:
+    """Texts of all kinds, numbers, nothing, and moments that come back as they were."""
+    rows = [
+        (1, "plain", NOON),
+        (2, "\"'{}[]\\ \u2028ü", None),
+        (3, None, NOON.astimezone(timezone(timedelta(hours=5)))),
+    ]
+    kinds = {"n": sa.Integer(), "words": sa.Text(), "at": SuppressionRow.since.type}
+
+    async with database.transaction() as session:
+        of_sqlite = is_sqlite(session)
+        given = given_rows("rows", kinds, of_sqlite=of_sqlite).c
+        for wanted in (rows, []):
+            found = await session.execute(
+                sa.select(given.n, given.words, given.at).order_by(given.n),
+                {"rows": packed_rows(wanted, of_sqlite=of_sqlite)},
+            )
+            assert [tuple(row) for row in found] == wanted
+        changed = sa.update(SuppressionRow).where(SuppressionRow.reason == given.words).values(since=given.at)
+        session.add(SuppressionRow(address_hash="x", reason="plain", since=NOON - timedelta(days=1)))
+        await session.flush()
+        await session.execute(changed, {"rows": packed_rows(rows, of_sqlite=of_sqlite)})
+        assert await session.scalar(sa.select(SuppressionRow.since).execution_options(populate_existing=True)) == NOON
+        assert await session.scalar(sa.select(sa.func.count()).where(SuppressionRow.since == NOON)) == 1
