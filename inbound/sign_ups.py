@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from consent.model import Proof
-from inbound.answers import Answer, plain_words, read_answer
+from inbound.answers import Answer, plain_words, read_answer, read_words
 from inbound.authenticity import Verdict as Trust
 from inbound.authenticity import judge
 from inbound.model import Origin, Reading, Standing, Verdict
@@ -59,6 +59,7 @@ _NO_PIECES = (
     "撤回|取り消|取消|同意しません|同意できません|同意しない|拒否|不同意|拒绝|"
     "철회|취소|거부|동의하지|سحب|إلغاء|لا أوافق|أرفض"
 )
+_OPENING = re.compile(r"\s*(\w+)\s*[,.!;:，。、]")  # "No, I don't want this"
 _YES = frozenset(plain_words(words) for line in _YES_WORDS for words in line.split("|"))
 _POLITE = re.compile(rf"(?: (?:{_POLITE_WORDS}))+$")
 _NO = re.compile(rf"\b(?:{'|'.join(_NO_WORDS)})|{_NO_PIECES}")
@@ -137,7 +138,8 @@ def says(reading: Reading) -> Answer | None:
     if not typed or len(typed) > MOST_CHARACTERS:
         return None
     text = plain_words(typed).replace("’", "'")
-    if _NO.search(text):
+    opening = _OPENING.match(typed)
+    if _NO.search(text) or (opening and read_words(opening[1]) is Answer.NO):
         return Answer.NO
     first = _POLITE.sub("", plain_words(typed.splitlines()[0]).replace("’", "'"))
     if first in _YES:

@@ -46,12 +46,14 @@ YES = [
 ]  # fmt: skip
 NO = [
     "no", "No!", "I do not agree", "I don't agree", "I don’t consent", "I withdraw", "withdraw", "not me",
+    "No, I don't want this for my child", "Nein, danke, lieber später",
     "Please withdraw my consent for Kim.", "I agreed last week, but now I want to take it back: please cancel",
     "nein", "Widerrufen", "widerruf", "Ich stimme nicht zu", "Ich ziehe meine Zustimmung zurück", "retirer",
     "Je ne suis pas d'accord", "retirar", "revoco", "intrekken", "wycofuję", "отзываю", "撤回", "同意しません",
     "不同意", "철회", "سحب", "لا أوافق", "geri al", "Hayır",
 ]  # fmt: skip
 NEITHER = [
+    "No problem as far as I see, but what is it?",
     "What is this about?", "Who is Kim?", "I agree to nothing before I have seen it", "1", "2", "", "x" * 301,
     "My daughter is nine. I agree with her teacher that she reads too little.",
 ]  # fmt: skip
