@@ -28,12 +28,12 @@ SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.8, "doubtful": 0.92, "no
 SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.9, "doubtful": 0.95, "none": 0.95}
 SURE_TO_JOIN: Final = 0.95
 SURE_OF_A_MACHINE: Final = 0.9
-#: How likely a wish must be before the customer is asked about it.
-WORTH_ASKING: Final[dict[Evidence, float]] = {"plain": 0.2, "doubtful": 0.2, "none": 0.25}
-LEAST: Final = min(WORTH_ASKING.values())
+#: How likely a wish must be before the customer is asked about it. What is less likely is a letter to customer service,
+#: where a person reads it; a machine's question would be an answer to somebody who wrote to people.
+WORTH_ASKING: Final = 0.35
 #: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
 #: them. Long letters from anywhere hold every word.
-WORTH_ASKING_A_STRANGER: Final = 0.4  # where no wording of leaving stands
+WORTH_ASKING_A_STRANGER: Final = 0.5  # where no wording of leaving stands
 WORDS_OF_A_STRANGER: Final = 60
 
 
@@ -170,7 +170,7 @@ def _wording(
     said = evidence(head, body)
     is_plain = said == "plain" and is_plainly_said(head, body)
     left_out = ignored(body)
-    if max(leave, join) < LEAST and not is_plain:
+    if max(leave, join) < WORTH_ASKING and not is_plain:
         reasons = ("Nothing in it asks to leave or to join.", *(f"It {why}." for why in against(body)[:3]))
         return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), left_out)
     wish: Wish = "unsubscribe" if leave >= join else "subscribe"
@@ -184,9 +184,9 @@ def _wording(
         if leave * scoped.confidence >= enough and is_known:
             sure = min(leave, scoped.confidence)
             return Intent(Verdict.UNSUBSCRIBE, scoped.scope, sure, language, reasons, words, left_out)
-        if _is_worth_asking(leave, said, is_known=is_known, is_plain=is_plain, body=body):
+        if is_known or _is_worth_asking_a_stranger(leave, body, is_plain=is_plain):
             return Intent(Verdict.UNCLEAR, None, leave, language, reasons, words, left_out, question=scoped.scope)
-    elif join >= LEAST:
+    elif join >= WORTH_ASKING:
         reasons = (f"It asks to join ({join:.0%} sure).",)
         if join * scoped.confidence >= SURE_TO_JOIN:
             return Intent(Verdict.SUBSCRIBE, scoped.scope, join, language, reasons, words, left_out)
@@ -195,10 +195,8 @@ def _wording(
     return Intent(Verdict.HUMAN, None, 1 - leave - join, language, reasons, (), left_out)
 
 
-def _is_worth_asking(leave: float, said: Evidence, *, is_known: bool, is_plain: bool, body: Marked) -> bool:
-    """Say whether a wish that is not sure is likely enough to ask about it."""
-    if is_known:
-        return leave >= WORTH_ASKING[said] or is_plain
+def _is_worth_asking_a_stranger(leave: float, body: Marked, *, is_plain: bool) -> bool:
+    """Say whether somebody who answers no mail of ours is asked about a wish that is not sure."""
     return leave >= WORTH_ASKING_A_STRANGER and (is_plain or len(body.words) <= WORDS_OF_A_STRANGER)
 
 
