@@ -30,7 +30,7 @@ SURE_TO_JOIN: Final = 0.95
 SURE_OF_A_MACHINE: Final = 0.9
 #: How likely a wish must be before the customer is asked about it. What is less likely is a letter to customer service,
 #: where a person reads it; a machine's question would be an answer to somebody who wrote to people.
-WORTH_ASKING: Final = 0.35
+WORTH_ASKING: Final = 0.28
 #: Who answers no mail of ours wrote for some reason of their own: then leaving must be said in words, and in a few of
 #: them. Long letters from anywhere hold every word.
 WORTH_ASKING_A_STRANGER: Final = 0.5  # where no wording of leaving stands
