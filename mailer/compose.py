@@ -25,6 +25,7 @@ from mailer.alternatives import Masked, UnfitTemplate, html_from_text, inlined, 
 from mailer.footer import SIGNATURE_LINE, footer_html, footer_lines, language_of
 from mailer.headers import one_line
 from mailer.links import refuse_disguised
+from mailer.mime import SEAM, LineCache
 from mailer.model import Links, MailingInfo, Recipient, Rendered, Sender
 from mailer.values import (
     CONTROLS,
@@ -127,9 +128,10 @@ class CompiledMailing:
         self._sender = sender
         self._mailing = mailing
         self._made_of = settled_source, values
+        self.lines = LineCache()
         self._subject = _compiled(_PLAIN, settled_source.subject)
-        self._text = _compiled(_PLAIN, settled_source.text)
-        self._html = _compiled(_HTML, settled_source.html)
+        self._text = _compiled(_PLAIN, settled_source.text, self.lines)
+        self._html = _compiled(_HTML, settled_source.html, self.lines)
         self._shared = {
             "campaign": {str(key): plain(value, deep=3) for key, value in values.items()},
             "topic": one_line(mailing.topic_name),
@@ -143,6 +145,11 @@ class CompiledMailing:
 
     def render(self, recipient: Recipient, links: Links) -> Rendered:
         """Return the words for one person, footer included, or raise :class:`UnfitTemplate` (a value is missing)."""
+        filled = self.fill(recipient, links)
+        return Rendered(filled.subject, self.lines.unfolded(filled.text), self.lines.unfolded(filled.html))
+
+    def fill(self, recipient: Recipient, links: Links) -> Rendered:
+        """Return the words as :meth:`render` does, with marks of :attr:`lines` for what all letters share."""
         address = str(recipient.address)
         known: dict[str, Any] = {
             **self._shared,
@@ -159,9 +166,11 @@ class CompiledMailing:
         known["subject"] = subject
         text, html = _filled(self._text, known), _filled(self._html, known)
         text_footer, html_footer = self._footer(recipient.language)
-        text = f"{text.rstrip()}\n\n{text_footer}".replace(_ADDRESS, address).replace(_PREFERENCES, links.preferences)
-        shown = str(markupsafe.escape(address))
-        html_footer = html_footer.replace(_ADDRESS, shown).replace(_PREFERENCES, links.preferences)
+        way = f"{SEAM}{links.preferences}{SEAM}"
+        text_footer = text_footer.replace(_ADDRESS, f"{SEAM}{address}{SEAM}").replace(_PREFERENCES, way)
+        text = f"{text.rstrip()}\n\n{text_footer}"
+        shown = f"{SEAM}{markupsafe.escape(address)}{SEAM}"
+        html_footer = html_footer.replace(_ADDRESS, shown).replace(_PREFERENCES, way)
         before, body_end, after = html.rpartition("</body>")
         html = f"{before}{html_footer}{body_end}{after}" if body_end else html + html_footer
         return Rendered(subject, text, html)
@@ -243,13 +252,15 @@ class _Fenced(ImmutableSandboxedEnvironment):
         return result if -LARGEST_NUMBER <= result <= LARGEST_NUMBER else refuse("a number is too large")
 
 
-def _compiled(environment: _Fenced, source: str) -> jinja2.Template:
-    """Return a template that does nothing but what ``_NODES`` allows, or raise."""
+def _compiled(environment: _Fenced, source: str, lines: LineCache | None = None) -> jinja2.Template:
+    """Return a template that does nothing but what ``_NODES`` allows, or raise; whole lines are kept in ``lines``."""
     if len(source) > SOURCE_CHARACTERS:
         raise UnfitTemplate("the template is too large")
     try:
         tree = environment.parse(source)
         _check_tree(tree)
+        if lines is not None:
+            _fold(tree, lines)
         for loop in list(tree.find_all(nodes.For)):
             inside = nodes.Const(sum(1 for _ in loop.find_all(nodes.Node)), lineno=loop.lineno)
             loop.iter = nodes.Filter(loop.iter, "bounded_", [inside], [], None, None, lineno=loop.lineno)
@@ -262,6 +273,17 @@ def _compiled(environment: _Fenced, source: str) -> jinja2.Template:
         raise UnfitTemplate(f"the template has a mistake in line {cause.lineno}: {cause.message}") from cause
     except (*_FAILURES, SyntaxError) as cause:
         raise UnfitTemplate("the template can't be compiled") from cause
+
+
+def _fold(tree: nodes.Template, lines: LineCache) -> None:
+    """Put marks in place of the template's own whole lines; not in loops, where a short mark could become anything."""
+    waiting: list[nodes.Node] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, nodes.TemplateData):
+            node.data = lines.folded(node.data)
+        elif not isinstance(node, nodes.For):
+            waiting.extend(node.iter_child_nodes())
 
 
 def _check_tree(tree: nodes.Template) -> None:

@@ -57,8 +57,8 @@ class Draft:
 class PromotionForm:
     """The letterhead of one campaign. Threads may share it."""
 
-    def __init__(self, sender: Sender, mailing: MailingInfo) -> None:
-        """Make the headers that do not change from person to person."""
+    def __init__(self, sender: Sender, mailing: MailingInfo, lines: LineCache | None = None) -> None:
+        """Make the headers that do not change from person to person; ``lines`` knows the marks to come."""
         self._boundary = boundary_of(f"{mailing.id} {mailing.topic_key}")
         self._fixed = b"".join(
             (
@@ -76,7 +76,7 @@ class PromotionForm:
         )
         self._sender = sender
         self._from = mailbox_field("From", sender.from_name, sender.from_address)
-        self._lines = LineCache()
+        self._lines = lines or LineCache()
         self._layout = lru_cache(maxsize=_LAYOUTS_KEPT)(self._laid_out)
         self._is_checked = False
 

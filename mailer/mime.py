@@ -21,6 +21,8 @@ from mailer.model import OutgoingMail, Rendered, Sender
 LINE_OCTETS = 998  # RFC 5322 2.1.1
 ENCODED_LINE_OCTETS = 76  # RFC 2045 6.7 rule 5 and 6.8
 LETTER_OCTETS = 4_000_000  # bounds memory per letter; compose allows 1 MB a part before encoding
+SEAM = "\x04"  # stands in a text beside what is personal; a control character, which no template or value can hold
+LEAST_FOLDED = 200  # characters of whole lines that are worth a mark
 CACHED_LINES = 4096  # bounds the memory of the lines that all letters of a campaign share
 _BASE64_SHARE = 4  # base64 where more than 1/4 of the octets would need escaping: shorter, and no slower to read
 
@@ -47,6 +49,7 @@ _FIELD = re.compile(rb"([A-Za-z\-]+): ?[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _BLANKS = (b" ", b"\t", b"")  # behind which a blank can't stand as it is; the last is the end of the line
 _AS_IT_IS = re.compile(rb"(?!\.)(?: ?[!-<>-~])*")  # a line that is its own quoted-printable form, but for its length
+_MARK = re.compile("\x02[0-9]+\x03")
 _NOT_PRINTABLE = bytes({*range(32), *range(127, 256)})
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,300}@[A-Za-z0-9.\-\[\]:]{1,255}>\Z")
@@ -105,6 +108,29 @@ class LineCache:
     def __init__(self) -> None:
         """Start empty."""
         self._known: dict[str, bytes] = {}
+        self._blocks: dict[str, str] = {}
+
+    def folded(self, text: str) -> str:
+        """Return a part of a template with a mark in place of its whole lines, which are encoded now, once.
+
+        The first line and the last stay, since other text may come before and after them. Texts that are not ASCII stay
+        as they are: their encoding is chosen when all of the letter is known. A mark is made of control characters,
+        which no template and no value can hold.
+        """
+        first, _, rest = text.partition("\n")
+        whole, _, last = rest.rpartition("\n")
+        if len(whole) < LEAST_FOLDED or not text.isascii() or "</body>" in whole or not whole.strip():
+            return text
+        block = whole.rstrip()
+        mark = f"\x02{len(self._blocks)}\x03"
+        self._known[mark] = self.quoted_printable(block)
+        self._blocks[mark] = block
+        return f"{first}\n{mark}{whole[len(block) :]}\n{last}"
+
+    def unfolded(self, text: str) -> str:
+        """Return a text with its lines in place of the marks, and without seams."""
+        text = _MARK.sub(lambda found: self._blocks[found[0]], text) if "\x02" in text else text
+        return text.replace(SEAM, "")
 
     def quoted_printable(self, text: str) -> bytes:
         """Return a text with LF line ends as quoted-printable with CRLF line ends (RFC 2045 6.7)."""
@@ -113,12 +139,20 @@ class LineCache:
         return b"\r\n".join([self._learn(lines[at]) if line is None else line for at, line in enumerate(found)])
 
     def _learn(self, line: str) -> bytes:
+        if SEAM in line:  # a soft break there: what stands on either side is known, or stands in other lines as well
+            return b"=\r\n".join([self._piece(piece) for piece in line.split(SEAM) if piece])
         octets = line.encode("utf-8", "replace")
         if len(octets) > ENCODED_LINE_OCTETS or not _AS_IT_IS.fullmatch(octets):
             octets = _checked_lines(_quoted_printable_line(octets))
         if len(self._known) < CACHED_LINES:
             self._known[line] = octets
         return octets
+
+    def _piece(self, piece: str) -> bytes:
+        """Return a part of a line, with room for a soft break behind it."""
+        octets = self._known.get(piece) or self._learn(piece)
+        has_room = len(octets) - octets.rfind(b"\n") <= ENCODED_LINE_OCTETS
+        return octets if has_room else _checked_lines(_written(piece.encode("utf-8", "replace")))
 
 
 def check(content: bytes, *, utf8_headers: bool = False) -> None:
@@ -212,6 +246,7 @@ def alternative(words: Rendered, boundary: str, lines: LineCache) -> bytes:
 def _encoded_body(text: str, lines: LineCache) -> tuple[str, bytes]:
     """Return the name of the encoding and the encoded text: quoted-printable, or base64 for scripts far from ASCII."""
     if not text.isascii():
+        text = lines.unfolded(text)
         octets = text.encode("utf-8", "replace")
         if (len(octets) - len(text)) * _BASE64_SHARE > len(octets):
             whole = binascii.b2a_base64(octets.replace(b"\n", b"\r\n"), newline=False)
@@ -231,6 +266,11 @@ def _quoted_printable_line(octets: bytes) -> bytes:
         whole = binascii.b2a_qp(octets, istext=False, quotetabs=False).replace(b"\n", b"\r\n")
         if not whole.startswith(b".") and b"\n." not in whole:
             return whole
+    return _written(octets)
+
+
+def _written(octets: bytes) -> bytes:
+    """Return one line octet by octet, none of its lines so long that no soft break could follow."""
     lines, room = [bytearray()], ENCODED_LINE_OCTETS - 1  # one for the "=" of a soft break
     for place, octet in enumerate(octets):
         is_kept = (33 <= octet <= 126 and octet != 61) or (octet == 32 and octets[place + 1 : place + 2] not in _BLANKS)

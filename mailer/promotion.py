@@ -22,7 +22,7 @@ class Promotion:
         """Join the parts and make what all letters share."""
         self._sender, self._mailing, self._compiled = sender, mailing, compiled
         self._tokens, self._signer = tokens, signer
-        self._form = PromotionForm(sender, mailing)
+        self._form = PromotionForm(sender, mailing, compiled.lines)
         self._seal = signer.seal(fixed=self._form.fixed, personal=[name.lower().encode() for name in PERSONAL])
 
     def __reduce__(self) -> tuple[type["Promotion"], tuple[Sender, MailingInfo, CompiledMailing, Tokens, Signer]]:
@@ -49,4 +49,4 @@ class Promotion:
 
     def _draft(self, recipient: Recipient, now: datetime) -> Draft:
         links = self._tokens.links(self._sender, recipient.subscriber_id, self._mailing.id)
-        return self._form.draft(recipient, links, self._compiled.render(recipient, links), now)
+        return self._form.draft(recipient, links, self._compiled.fill(recipient, links), now)

@@ -7,19 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.addresses import EmailAddress
+from mailer.compose import Source, compile_mailing
 from mailer.form import PERSONAL, Draft, PromotionForm
 from mailer.headers import field, mailbox_field, relaxed_field
-from mailer.mime import InvalidLetter, LineCache, check, check_body, fields_of
+from mailer.mime import SEAM, InvalidLetter, LineCache, check, check_body, fields_of
 from mailer.model import Links, Recipient, Rendered
 from mailer.signing import OVERSIGNED, Signer, relaxed_body
 from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, a_recipient, dkim_keys
 from tests.mailer.test_signing import LATELY, verdicts
 
 FORM = PromotionForm(SENDER, MAILING)
+LINKS = TOKENS.links(SENDER, 17, 42)
 NAMES = [name.lower().encode() for name in PERSONAL]
 
 lines = st.text(max_size=300)
-bodies = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), max_size=300) | st.text(
+bodies = st.text(st.characters(exclude_characters="\r\x02\x03\x04", exclude_categories=["Cs"]), max_size=300) | st.text(
     alphabet=" \t\n.=aä", max_size=200
 )
 
@@ -142,3 +144,49 @@ def test_a_body_that_is_not_two_parts_is_refused(bad: bytes) -> None:
         check_body(body.replace(b"x", b"x" + bad), "BOUND")
     with pytest.raises(InvalidLetter):
         check_body(body[:-2], "BOUND")
+
+
+@given(st.lists(st.text(alphabet=" \t=.ab\x85ä<>", max_size=90), max_size=6))
+def test_a_seam_is_a_soft_break(pieces: list[str]) -> None:
+    """It changes no word of a line, whatever stands beside it, and no line gets too long by it."""
+    encoded = LineCache().quoted_printable(SEAM.join(pieces))
+
+    assert quopri(encoded) == "".join(pieces).encode()
+    assert max(map(len, encoded.split(b"\r\n"))) <= 76
+    assert relaxed_body(encoded + b"\r\n") == (encoded + b"\r\n" if encoded else b"")
+    assert b"\n." not in b"\n" + encoded
+
+
+@given(st.text(alphabet="ab .\n", max_size=900), st.text(alphabet="abü", max_size=3))
+def test_folding_changes_no_word(text: str, name: str) -> None:
+    """A folded template filled in is the same letter as the plain one, but for lines encoded beforehand."""
+    lines = LineCache()
+    folded = f"{name}{lines.folded(text)}{name}"
+
+    assert lines.unfolded(folded) == f"{name}{text}{name}"
+    assert quopri(lines.quoted_printable(folded)) == f"{name}{text}{name}".replace("\n", "\r\n").encode()
+
+
+def test_whole_lines_of_a_template_are_kept_once() -> None:
+    """A letter is put together of few pieces; in a loop nothing is folded: a short mark there could become anything."""
+    line = "All bundles cost 30 % less until Sunday, and you can give them back.\n"
+    page = "<p>Hi {{ name }},\n" + line * 20 + "{% for n in campaign.list %}\n" + line * 5 + "{% endfor %}</p>"
+    compiled = compile_mailing(SENDER, MAILING, Source("s", "", page), {"list": [1, 2]})
+
+    filled, plain = (make(a_recipient(), LINKS) for make in (compiled.fill, compiled.render))
+
+    assert plain.html.count(line.strip()) == 30
+    assert filled.html.count(line.strip()) < 15
+    assert not set("\x02\x03\x04") & set(plain.text + plain.html)
+
+
+@pytest.mark.parametrize("mark", ["\x020\x03", "\x04", "\x02"])
+def test_nobody_else_can_write_a_mark(mark: str) -> None:
+    """Neither staff in a template or a campaign's values, nor a person by their name or what is known of them."""
+    source = Source(f"s{mark}", f"a{mark}{{{{ name }}}}{{{{ customer.x }}}}{{{{ campaign.y }}}}", f"<p>b{mark}")
+    compiled = compile_mailing(SENDER, MAILING, source, {"y": f"c{mark}"})
+
+    filled = compiled.fill(a_recipient(name=f"d{mark}", x=f"e{mark}"), LINKS)
+
+    words = filled.subject + filled.text.partition("-- ")[0] + filled.html.partition("<div style")[0]
+    assert not set("\x02\x03\x04") & set(words)

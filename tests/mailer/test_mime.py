@@ -21,7 +21,7 @@ from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, a_recipie
 FORM = PromotionForm(SENDER, MAILING)
 LINKS = TOKENS.links(SENDER, 17, 42)
 
-bodies = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), max_size=300)
+bodies = st.text(st.characters(exclude_characters="\r\x02\x03\x04", exclude_categories=["Cs"]), max_size=300)
 lines = st.text(max_size=300)
 
 
