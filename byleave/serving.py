@@ -33,7 +33,7 @@ def exits_of(ground: Ground) -> Exits:
 def sign_ups_of(ground: Ground) -> SignUps | None:
     """Return what the sign-up page stands on; None where nobody shall sign up here."""
     settings = ground.settings.signup
-    return SignUps(invitations_of(ground), Seals(ground.secrets), settings) if settings.enabled else None
+    return SignUps.of(invitations_of(ground), Seals(ground.secrets), settings) if settings.enabled else None
 
 
 def house_of(ground: Ground, press: Press, exits: Exits) -> House:

@@ -25,6 +25,8 @@ class SignUpSettings(Section):
     """All mailboxes together get so many letters from forms in an hour; further sign-ups wait."""
     most_waiting: int = Field(default=20_000, ge=100, le=1_000_000)
     """So many sign-ups wait at one time; beyond it the page says "later"."""
+    sent_an_hour_per_network: int = Field(default=30, ge=1)
+    """So many sign-ups are taken from one network in an hour, and in each process (IPv4 /24, IPv6 /56)."""
     fill_seconds: float = Field(default=2.0, ge=0, le=60)
     """A form that comes back sooner was not read by a person; it is shown again."""
     form_hours: float = Field(default=24.0, gt=0, le=168)

@@ -17,7 +17,7 @@ from mailer.invitations import Invitations
 from mailer.tokens import Purpose, Token, Tokens
 from web.bursts import Touches
 from web.clients import Network, ProxyHeader
-from web.limits import Doorkeeper
+from web.limits import Buckets, Doorkeeper
 from web.pages import Pages
 from web.seals import Seals
 
@@ -42,6 +42,13 @@ class SignUps:
     invitations: Invitations
     seals: Seals
     settings: SignUpSettings
+    taken: Buckets  # by network, beside the limit of all pages
+
+    @classmethod
+    def of(cls, invitations: Invitations, seals: Seals, settings: SignUpSettings) -> "SignUps":
+        """Join them with the limit of the settings."""
+        most = settings.sent_an_hour_per_network
+        return cls(invitations, seals, settings, Buckets(most / 3600, float(most)))
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ is known, suppressed or declined is looked up later, elsewhere (:mod:`mailer.inv
 by what was typed alone. A form embedded in another site comes here, too.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -74,6 +75,9 @@ async def _noted(
     guardian: EmailAddress | None,
 ) -> Response:  # fmt: skip
     house = visit.house
+    wait = desk.taken.take(visit.network, time.monotonic())
+    if wait:
+        return visit.too_many(wait)
     async with house.database.transaction() as session:
         is_noted = await note(
             session, address, topics, shown, guardian=guardian, secrets=desk.invitations.secrets,

@@ -3,7 +3,6 @@
 Every page stands in :data:`PAGES`; nothing redirects (RFC 8058 3.1), GET and HEAD change nothing on any route.
 """
 
-import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -81,15 +80,10 @@ def _endpoint(house: House, page: Page, handler: Handler) -> Endpoint:
         visit = Visit(house, request, page)
         wait = house.doorkeeper.knock(visit.network, visit.genuine_link, time.monotonic())
         if wait:
-            return _too_many(visit, wait)
+            return visit.too_many(wait)
         return await handler(visit) if visit.is_welcome else visit.unknown()
 
     return endpoint
-
-
-def _too_many(visit: Visit, wait: float) -> Response:
-    """RFC 6585 4: say so, say when, and that nothing was done."""
-    return visit.answer("too_many.html", status=429, headers={"Retry-After": str(math.ceil(wait))})
 
 
 def _no_such_page(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -99,7 +93,7 @@ def _no_such_page(house: House) -> Callable[[Request, Exception], Awaitable[Resp
         visit = Visit(house, request, page)
         wait = house.doorkeeper.knock(visit.network, "", time.monotonic())
         if wait:
-            return _too_many(visit, wait)
+            return visit.too_many(wait)
         if isinstance(error, HTTPException):
             return visit.answer("unknown.html", status=error.status_code, headers=error.headers)
         return visit.unknown()

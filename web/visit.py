@@ -3,6 +3,7 @@
 The link in the path was proven before a page's code runs. Nothing of the request is trusted, and nothing is kept of it.
 """
 
+import math
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -118,6 +119,10 @@ class Visit:
             template, {"form": form or Form(), **(values or {})}, language=self.language, status=status,
             asks=self.page.asks, switch=switch, headers=headers,
         )  # fmt: skip
+
+    def too_many(self, wait: float) -> Response:
+        """RFC 6585 4: say that it was too often, say when, and that nothing was done."""
+        return self.answer("too_many.html", status=429, headers={"Retry-After": str(math.ceil(wait))})
 
     def unknown(self, status: int = 404) -> Response:
         """Answer that this link leads nowhere: the same words whatever is wrong with it, so that they tell nothing."""

@@ -71,7 +71,7 @@ async def post(database: object) -> AsyncIterator[Post]:
         made = Post(town, desk, town.intake, letters)
         made.intake = Intake(
             town.database, readers=ThreadReaders(read), worlds=worlds, look=made.looks, house=HOUSE,
-            settings=InboundSettings(),
+            settings=InboundSettings(decide_seconds=60),  # also for the first mail, on a busy machine
         )  # fmt: skip
         yield made
         await made.intake.drain()

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,20 +12,24 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger, policy, subscribers
+from consent.admission import Rules
 from consent.model import Door, Proof, SubscriberId
 from consent.standing import events_of, granted_topics
 from consent.tables import SubscriberRow
 from consent.unwritten import Unwritten
 from kit.addresses import parse_address
+from kit.config_signup import SignUpSettings
 from kit.db import Database
 from kit.secrets import Secrets
 from mailer.exits import Exits
+from mailer.invitations import Invitations
 from mailer.tables import MailingRow
 from mailer.tokens import Purpose as For
 from mailer.tokens import Tokens
-from web.house import House
+from web.house import House, SignUps
 from web.limits import Doorkeeper
 from web.pages import Pages
+from web.seals import Seals
 from web.site import site
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -114,9 +118,11 @@ async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
     pages = pages_of_a_shop()
     exits = Exits(database, Unwritten(tmp_path / "opt-outs"))
     moments = iter(range(1, 1000))
+    desk = SignUps.of(Invitations(SECRETS, Rules(), timedelta(days=7)), Seals(SECRETS), SignUpSettings())
     house = House(
-        database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, exits, GENEROUS
-    )
+        database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, exits, GENEROUS,
+        sign_ups=desk,
+    )  # fmt: skip
     transport = httpx.ASGITransport(app=site(house), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
         yield Shop(database, tokens, client, anna, mailing.id, house, asked)

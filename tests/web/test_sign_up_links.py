@@ -44,7 +44,7 @@ class Reader:
 async def reader(shop: Shop) -> AsyncIterator[Reader]:
     desk = Desk(shop.database)
 
-    sign_ups = SignUps(desk.invitations, Seals(SECRETS), SignUpSettings())
+    sign_ups = SignUps.of(desk.invitations, Seals(SECRETS), SignUpSettings())
     house = replace(shop.house, clock=lambda: desk.now, sign_ups=sign_ups)
     transport = httpx.ASGITransport(app=site(house), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:

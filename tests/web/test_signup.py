@@ -60,7 +60,7 @@ def hidden(page: str, name: str) -> str:
 
 
 async def visitor_of(shop: Shop, settings: SignUpSettings, rules: Rules) -> AsyncIterator[Visitor]:
-    desk = SignUps(Invitations(SECRETS, rules, timedelta(days=7)), Seals(SECRETS), settings)
+    desk = SignUps.of(Invitations(SECRETS, rules, timedelta(days=7)), Seals(SECRETS), settings)
     visitor = Visitor(shop.client, shop.database, desk)
 
     house = replace(shop.house, clock=lambda: visitor.now, sign_ups=desk)
@@ -217,6 +217,15 @@ async def test_a_machine_that_fills_in_every_field_is_answered_and_forgotten(vis
     assert [row.address for row in await visitor.noted()] == ["jo@example.org"]
 
 
+async def test_a_network_signs_up_so_often_and_no_more(shop: Shop) -> None:
+    """429 with Retry-After; a form with a mistake in it costs nothing."""
+    async for visitor in visitor_of(shop, SignUpSettings(sent_an_hour_per_network=2), Rules()):
+        codes = [(await visitor.sends({**GOOD, "age": age})).status_code for age in ("x", "30", "x", "30", "30")]
+        assert codes == [422, 200, 422, 200, 429]
+        assert "retry-after" in (await visitor.sends(GOOD)).headers
+        assert len(await visitor.noted()) == 2
+
+
 async def test_a_full_house_says_later(shop: Shop) -> None:
     """503 with Retry-After, whoever asks."""
     async for visitor in visitor_of(shop, SignUpSettings(), Rules(most_waiting=1)):
@@ -227,8 +236,10 @@ async def test_a_full_house_says_later(shop: Shop) -> None:
 
 async def test_where_nobody_shall_sign_up_there_is_no_page(shop: Shop) -> None:
     """``signup.enabled = false``."""
-    assert (await shop.client.get("/signup")).status_code == 404
-    assert (await shop.client.post("/signup", data=GOOD, headers=BROWSER)).status_code == 404
+    transport = httpx.ASGITransport(app=site(replace(shop.house, sign_ups=None)), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
+        assert (await client.get("/signup")).status_code == 404
+        assert (await client.post("/signup", data=GOOD, headers=BROWSER)).status_code == 404
 
 
 # -- children ---------------------------------------------------------------------------------------------------------
