@@ -44,13 +44,17 @@ class Watch:
         self._copy = SecondCopy(optouts_folder(ground.settings))
 
     async def run(self) -> None:
-        """Tick until cancelled, and once more at the end."""
+        """Tick until cancelled."""
         try:
             while True:
                 await self.tick()
                 await asyncio.sleep(TICK_SECONDS)
         finally:
-            self._copy.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the folder, for another process to write on."""
+        self._copy.close()
 
     async def tick(self) -> None:
         """Copy new opt-outs, then let the mark go up: first in the database, then in the file."""
