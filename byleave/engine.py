@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from byleave import schema
 from byleave.joining import Joining, invitations_of
 from byleave.letters import TEMPLATES, Press, limits_of, relays_of
 from byleave.readiness import ready_to_launch
@@ -113,7 +114,7 @@ async def _worker(
     ground: Ground, press: Press, engine: Engine, stack: AsyncExitStack, open_relays: OpenRelays
 ) -> list[Named]:
     settings, database = ground.settings, ground.database
-    jobs = engine.jobs = Jobs(database, settings.worker)
+    jobs = engine.jobs = Jobs(database, settings.worker, schema_version=schema.newest())
     await jobs.prepare()
     pace = Pace(database, limits_of(settings), worker=jobs.worker, clock=ground.clock)
     pool = await stack.enter_async_context(open_relays(settings, pace))

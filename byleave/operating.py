@@ -30,10 +30,12 @@ def init(context: typer.Context, *, as_json: AsJson = False) -> None:
     settings = settings_of(context)
     with console.plain_errors():
         asyncio.run(_init(settings))
-        version = schema.newest()
+        version, left = schema.present(settings.database_url), schema.missing(settings.database_url)
     if as_json:
-        console.say_json({"database": version, "var": str(settings.var_folder)})
+        console.say_json({"database": version, "left": left, "var": str(settings.var_folder)})
         return
+    for name in left:
+        console.out.print(f"left until no worker of an older version lives: {name}; then run this again", markup=False)
     console.out.print(f"database at version {version}, everything else under {settings.var_folder}", markup=False)
     console.out.print("next: 'byleave subscribers import', 'byleave campaign new', 'byleave run'", markup=False)
 
@@ -149,6 +151,8 @@ def _database(settings: Settings) -> tuple[Mark, str]:
     version = schema.present(settings.database_url)
     if version is None:
         return "warning", "there is none yet; 'byleave init' makes it"
+    if schema.is_fit(settings.database_url) and version != schema.newest():
+        return "warning", f"version {version}; run 'byleave init' once no worker of an older version lives"
     if version != schema.newest():
         return "bad", f"it is of version {version}, this program wants {schema.newest()}: run 'byleave init'"
     return "good", f"version {version}"

@@ -1,5 +1,8 @@
 """The schema of the database: made, brought up to date, checked. Alembic is used here and in ``migrations/`` only."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,18 +10,20 @@ import sqlalchemy as sa
 
 from kit.db import Base, sync_url
 from kit.errors import Permanent
+from kit.tables import WorkerBeatRow
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
+LIVES_SECONDS = 60  # a worker that beat within them may still run, whatever became of it
 
 
 class SchemaTooNew(Permanent):
     """The database was made by a newer Byleave than this one; start that one instead."""
 
 
-def upgrade(url: str, version: str = "head") -> str:
+def upgrade(url: str, version: str = "head", migrations: Path = MIGRATIONS) -> str:
     """Bring the database to a version in one transaction; return the newest. Repeating it is harmless.
 
     Old workers may go on while a ``pre`` migration runs; ``post`` migrations wait until the new code runs everywhere.
@@ -28,7 +33,7 @@ def upgrade(url: str, version: str = "head") -> str:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
-            config = _config()
+            config = _config(migrations)
             config.attributes["connection"] = connection
             command.upgrade(config, version)
     finally:
@@ -36,7 +41,71 @@ def upgrade(url: str, version: str = "head") -> str:
     return newest()
 
 
-def present(url: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What of the migrations can be done now, and what has to wait until no older worker lives."""
+
+    version: str  # the version to go to now
+    left: tuple[str, ...] = ()  # names of migrations, from the first ``post`` one that would harm an older worker
+
+
+def plan(names: Sequence[str], present: str | None, alive: Collection[str]) -> Plan:
+    """Say how far a database can go; ``alive`` are the versions that living workers know. Pure.
+
+    A ``pre`` migration is safe for older code. A ``post`` one comes only when every worker knows it, and so do those
+    behind it, for the history is one line.
+    """
+    version = present or ""
+    for place, name in enumerate(names):
+        number, _, rest = name.partition("_")
+        if number <= version:
+            continue
+        if rest.startswith("post") and any(known < number for known in alive):
+            return Plan(version, tuple(names[place:]))
+        version = number
+    return Plan(version)
+
+
+def bring_up(url: str, migrations: Path = MIGRATIONS) -> Plan:
+    """Do the migrations that can be done while the workers live that do; return what was done and what is left."""
+    made = plan(_names(migrations), present(url, migrations), alive(url))
+    if made.version:
+        upgrade(url, made.version, migrations)
+    return made
+
+
+def missing(url: str, migrations: Path = MIGRATIONS) -> list[str]:
+    """Return the names of the migrations that the database does not have yet."""
+    version = present(url, migrations) or ""
+    return [name for name in _names(migrations) if name.partition("_")[0] > version]
+
+
+def is_fit(url: str, migrations: Path = MIGRATIONS) -> bool:
+    """Whether this code can run with the database: nothing is missing, or ``post`` migrations alone."""
+    return all(name.partition("_")[2].startswith("post") for name in missing(url, migrations))
+
+
+def alive(url: str) -> list[str]:
+    """Return the versions that living workers know; the empty text for one from before they told."""
+    engine = _engine(url)
+    beats = WorkerBeatRow.__table__
+    try:
+        with engine.connect() as connection:
+            inspected = sa.inspect(connection)
+            if not inspected.has_table(beats.name):
+                return []
+            told = any(column["name"] == "schema_version" for column in inspected.get_columns(beats.name))
+            known = WorkerBeatRow.schema_version if told else sa.literal("")
+            now = datetime.now(UTC)
+            if connection.dialect.name == "postgresql":
+                now = connection.scalar(sa.select(sa.func.clock_timestamp())) or now
+            since = now - timedelta(seconds=LIVES_SECONDS)
+            return list(connection.scalars(sa.select(known).where(WorkerBeatRow.seen_at > since)))
+    finally:
+        engine.dispose()
+
+
+def present(url: str, migrations: Path = MIGRATIONS) -> str | None:
     """Return the version of the database, or None for an empty one; :class:`SchemaTooNew` for one we don't know."""
     engine = _engine(url)
     try:
@@ -46,7 +115,7 @@ def present(url: str) -> str | None:
             version: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     finally:
         engine.dispose()
-    if version is not None and version not in _versions():
+    if version is not None and version not in _versions(migrations):
         raise SchemaTooNew
     return version
 
@@ -87,15 +156,20 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
-def _versions() -> list[str]:
+def _names(migrations: Path = MIGRATIONS) -> list[str]:
+    """Return the names of the migrations in their order."""
+    return sorted(file.stem for file in (migrations / "versions").glob("[0-9]*.py"))
+
+
+def _versions(migrations: Path = MIGRATIONS) -> list[str]:
     """Return the versions in their order: the numbers that the files of ``migrations/versions`` begin with."""
-    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return [name.partition("_")[0] for name in _names(migrations)]
 
 
-def _config() -> "Config":
+def _config(migrations: Path = MIGRATIONS) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(migrations))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     return config

@@ -35,14 +35,16 @@ def prepare(settings: Settings, *, always: bool = False) -> bool:
 
     The embedded set-up makes itself at first use. A shared PostgreSQL is only touched by ``byleave init``.
     """
-    present = schema.present(settings.database_url)
-    if present == schema.newest() and not always:
+    if schema.is_fit(settings.database_url) and not always:
         return False
+    present = schema.present(settings.database_url)
     if not always and not settings.database_url.startswith("sqlite"):
         state = "empty" if present is None else f"of version {present}, this program wants {schema.newest()}"
         raise InvalidSettings(f"the database is {state}; run 'byleave init' once")
     settings.var_folder.mkdir(parents=True, exist_ok=True)
-    schema.upgrade(settings.database_url)
+    left = schema.bring_up(settings.database_url).left
+    if left and not schema.is_fit(settings.database_url):
+        raise InvalidSettings(f"{left[0]} waits until no worker of an older version lives; stop those, then try again")
     return True
 
 

@@ -61,8 +61,11 @@ class DeadWorker:
 class Jobs:
     """The jobs of one installation, as one process sees them. Enqueueing needs no :meth:`start`."""
 
-    def __init__(self, database: Database, settings: WorkerSettings | None = None) -> None:
+    def __init__(
+        self, database: Database, settings: WorkerSettings | None = None, *, schema_version: str = ""
+    ) -> None:
         """Take the database; nothing of the engine is loaded before it is needed."""
+        self._version = schema_version
         self._database = database
         self._settings = settings or WorkerSettings()
         self._functions: dict[str, JobFunction] = {}
@@ -293,6 +296,7 @@ class Jobs:
             now = await moment_of(session)
             row = {
                 "host": process.host, "pid": process.pid, "place": process.place, "began": process.began,
+                "schema_version": self._version,
                 "started_at": now, "seen_at": now,
             }  # fmt: skip
             statement = insert(session, WorkerBeatRow).values(id=self.worker, **row)

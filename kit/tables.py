@@ -20,6 +20,8 @@ class WorkerBeatRow(Base):
     #: process is surely gone (``kit.processes``)
     place: Mapped[str] = mapped_column(sa.String(255), default="")
     began: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    #: the newest version of the database that the worker's code knows; empty for code from before it told
+    schema_version: Mapped[str] = mapped_column(sa.String(10), default="", server_default="")
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: by the database's clock, not the host's
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
