@@ -88,13 +88,13 @@ def is_fit(url: str, migrations: Path = MIGRATIONS) -> bool:
 def alive(url: str) -> list[str]:
     """Return the versions that living workers know; the empty text for one from before they told."""
     engine = _engine(url)
-    beats = WorkerBeatRow.__table__
+    beats = WorkerBeatRow.__tablename__
     try:
         with engine.connect() as connection:
             inspected = sa.inspect(connection)
-            if not inspected.has_table(beats.name):
+            if not inspected.has_table(beats):
                 return []
-            told = any(column["name"] == "schema_version" for column in inspected.get_columns(beats.name))
+            told = any(column["name"] == "schema_version" for column in inspected.get_columns(beats))
             known = WorkerBeatRow.schema_version if told else sa.literal("")
             now = datetime.now(UTC)
             if connection.dialect.name == "postgresql":

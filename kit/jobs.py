@@ -61,9 +61,7 @@ class DeadWorker:
 class Jobs:
     """The jobs of one installation, as one process sees them. Enqueueing needs no :meth:`start`."""
 
-    def __init__(
-        self, database: Database, settings: WorkerSettings | None = None, *, schema_version: str = ""
-    ) -> None:
+    def __init__(self, database: Database, settings: WorkerSettings | None = None, *, schema_version: str = "") -> None:
         """Take the database; nothing of the engine is loaded before it is needed."""
         self._version = schema_version
         self._database = database

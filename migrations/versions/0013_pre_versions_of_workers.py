@@ -14,6 +14,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column."""
-    op.add_column(
-        "worker_beat", sa.Column("schema_version", sa.String(length=10), nullable=False, server_default="")
-    )
+    op.add_column("worker_beat", sa.Column("schema_version", sa.String(length=10), nullable=False, server_default=""))

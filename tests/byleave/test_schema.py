@@ -105,11 +105,10 @@ def test_a_worker_from_before_it_told_is_older_than_anything(database_url: str, 
     """Its row has no such column yet."""
     assert schema.alive(database_url) == []
     schema.upgrade(database_url, "0012")
+    columns = "id, host, pid, place, began, started_at, seen_at"
+    insert = sa.text(f"INSERT INTO worker_beat ({columns}) VALUES ('w', 'h', 1, '', 0, :now, :now)")
     with engine.begin() as connection:
-        connection.execute(
-            sa.text("INSERT INTO worker_beat (id, host, pid, place, began, started_at, seen_at) VALUES "
-                    "('w', 'h', 1, '', 0, :now, :now)").bindparams(sa.bindparam("now", type_=WorkerBeatRow.seen_at.type)),
-            {"now": datetime.now(UTC)},
-        )  # fmt: skip
+        now = sa.bindparam("now", datetime.now(UTC), type_=WorkerBeatRow.seen_at.type)
+        connection.execute(insert.bindparams(now))
 
     assert schema.alive(database_url) == [""]
