@@ -1,5 +1,6 @@
 """What sign-ups lead to: one letter to a mailbox, a confirmation from the address, two letters to a guardian."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -220,6 +221,18 @@ async def test_a_victim_gets_one_letter_whatever_they_are_said_to_be(desk: Desk)
     await desk.signs_up("kim@example.org", guardian="victim+1@example.org")
 
     assert await desk.looks() == [("guardian_request", "victim@example.org")]
+
+
+async def test_two_desks_write_one_letter(desk: Desk) -> None:
+    """Workers on two machines look at the same moment."""
+    for number in range(20):
+        await desk.signs_up(f"victim+{number}@example.org")
+    other = Desk(desk.database, desk.invitations)
+
+    await asyncio.gather(desk.looks(), other.looks(), desk.looks())
+
+    assert [row.kind for row in await desk.letters()] == ["sign_up"]
+    assert len(await desk.waiting()) == 1
 
 
 async def test_who_is_in_already_is_told_so_once(desk: Desk) -> None:
