@@ -9,7 +9,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check check-format check-lint check-types check-architecture \
-  format bench lock clean
+  format bench screenshots lock clean
 
 help:
 	@echo "make setup    the virtual environment, from requirements.lock, each file checked by its hash"
@@ -18,6 +18,7 @@ help:
 	@echo "make test     every test (TESTS=tests/consent for some of them, ARGS=... for pytest's options)"
 	@echo "make check    format, lint, types, architecture; one alone: make check-lint"
 	@echo "make bench    the short measurements (BENCH=name for one of them)"
+	@echo "make screenshots  every page as a picture, into docs/pictures (needs Debian's chromium)"
 	@echo "make lock     renew requirements.lock from pyproject.toml (needs uv)"
 	@echo "make clean    remove the virtual environment and all caches; var/ stays"
 
@@ -69,6 +70,9 @@ check-architecture: setup
 format: setup
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+screenshots: setup
+	$(PYTHON) -m tests.pictures docs/pictures
 
 bench: setup
 	@found=$$(ls bench/*.py 2>/dev/null | grep -v -e __init__ -e train || true); \

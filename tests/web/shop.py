@@ -99,6 +99,14 @@ class Shop:
 
 @pytest.fixture
 async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
+    """The shop of one test."""
+    async with open_shop(database, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_shop(database: Database, folder: Path) -> AsyncIterator[Shop]:
+    """Open the shop on an empty database."""
     tokens = Tokens(SECRETS.token_keys, 1)
     async with database.transaction() as session:
         topics = [policy.TopicValue("deals", "Deals"), policy.TopicValue("events", "Events & <Meet-ups>")]
@@ -116,7 +124,7 @@ async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
         asked.append(topics)
 
     pages = pages_of_a_shop()
-    exits = Exits(database, Unwritten(tmp_path / "opt-outs"))
+    exits = Exits(database, Unwritten(folder / "opt-outs"))
     moments = iter(range(1, 1000))
     desk = SignUps.of(Invitations(SECRETS, Rules(), timedelta(days=7)), Seals(SECRETS), SignUpSettings())
     house = House(
