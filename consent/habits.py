@@ -9,6 +9,7 @@ letter that was never sent uses the turn up all the same: too few mails is the e
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -68,17 +69,24 @@ class Habits:
         return self.states.get(topic) in {State.GRANTED, State.PENDING}
 
 
+#: made once: the preference page is asked for often
+_HABITS = (
+    sa.select(
+        cast("sa.Table", SubscriberRow.__table__),
+        StandingRow.topic.label("of_topic"),
+        StandingRow.state.label("of_state"),
+    )
+    .outerjoin(
+        StandingRow,
+        sa.and_(StandingRow.subscriber_id == SubscriberRow.id, StandingRow.purpose == Purpose.PROMOTION.value),
+    )
+    .where(SubscriberRow.id == sa.bindparam("person"))
+)
+
+
 async def habits_of(session: AsyncSession, person: SubscriberId) -> Habits | None:
     """Return a person's wishes in one look, or None for nobody."""
-    stands = sa.and_(StandingRow.subscriber_id == SubscriberRow.id, StandingRow.purpose == Purpose.PROMOTION.value)
-    columns = (StandingRow.topic.label("of_topic"), StandingRow.state.label("of_state"))
-    rows = (
-        await session.execute(
-            sa.select(SubscriberRow.__table__, *columns)
-            .outerjoin(StandingRow, stands)
-            .where(SubscriberRow.id == person)
-        )
-    ).all()
+    rows = (await session.execute(_HABITS, {"person": person})).all()
     if not rows:
         return None
     states = {row.of_topic: State(row.of_state) for row in rows if row.of_topic is not None}

@@ -29,6 +29,8 @@ class Catalogue:
         self.direction = str(texts["common.direction"])
         self.name = str(texts["common.language_name"])
         self._texts = dict(texts)
+        #: the texts without places, as they are shown; a page has dozens of them
+        self.plain = {key: text for key, text in texts.items() if isinstance(text, str) and "{" not in text}
 
     def template(self, key: str, number: object = None) -> str:
         """Return a text with its places still open; of several forms the one for the number."""
@@ -41,6 +43,8 @@ class Catalogue:
 
     def text(self, key: str, **values: object) -> str:
         """Return a text with its places filled in. An unknown key is a mistake of ours, and raises."""
+        if not values:
+            return self.plain.get(key) or self.template(key)
         return self.template(key, values.get("n")).format_map(values)
 
     def day(self, day: date) -> str:

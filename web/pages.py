@@ -97,12 +97,17 @@ def _environment(catalogue: Catalogue, everywhere: Mapping[str, object]) -> Envi
         text = Markup(html.escape(catalogue.template(key, values.get("n")), quote=False))  # noqa: S704 - just escaped
         return text.format(**{name: _set_apart(value) for name, value in values.items()})
 
+    plain = {key: Markup(html.escape(text)) for key, text in catalogue.plain.items()}  # noqa: S704 - just escaped
+
+    def text(key: str, **values: object) -> str:
+        return catalogue.text(key, **values) if values or key not in plain else plain[key]
+
     def policy_link() -> Markup:
         return Markup('<a href="{}">{}</a>').format(everywhere["policy_url"], catalogue.text("common.policy"))
 
     made.globals |= everywhere
     made.globals |= {
-        "t": catalogue.text, "rich": rich, "day": catalogue.day, "lang": catalogue.language,
+        "t": text, "rich": rich, "day": catalogue.day, "lang": catalogue.language,
         "direction": catalogue.direction, "policy_link": policy_link, "mail_link": _mail_link,
     }  # fmt: skip
     return made
