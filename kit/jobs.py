@@ -83,7 +83,7 @@ class Jobs:
 
     async def prepare(self) -> None:
         """Make or update the engine's tables; ``byleave init`` calls it. Repeating changes nothing."""
-        await asyncio.to_thread(_prepare, sync_url(self._database.url))
+        await asyncio.to_thread(_prepare, sync_url(self._database.url), self._settings)
 
     async def enqueue(
         self, session: AsyncSession, name: str, /, *args: Arg, job_id: str, is_bulk: bool = False
@@ -373,7 +373,7 @@ def _register_queues(register: Callable[..., object], settings: WorkerSettings) 
         register(queue, worker_concurrency=settings.jobs_at_once, polling_interval_sec=settings.poll_seconds)
 
 
-def _prepare(url: str) -> None:
+def _prepare(url: str, settings: WorkerSettings) -> None:
     from dbos import DBOS, DBOSClient
 
     if url.startswith("sqlite:///"):  # the engine doesn't ask for the mode that lets readers and a writer work at once
@@ -382,6 +382,6 @@ def _prepare(url: str) -> None:
     DBOS.migrate(url)
     client = DBOSClient(system_database_url=url, application_name="byleave")
     try:
-        _register_queues(client.register_queue, WorkerSettings())
+        _register_queues(client.register_queue, settings)  # one row for all workers: others must not undo ours
     finally:
         client.destroy()
