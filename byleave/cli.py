@@ -20,7 +20,7 @@ MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
     "retention": "retaining", "ledger": "bookkeeping", "requests": "requesting",
-    "disclosures": "disclosing", "signup": "forms", "restore": "restoring",
+    "disclosures": "disclosing", "signup": "forms", "restore": "restoring", "relays": "relaying",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def build(command: str | None = None) -> typer.Typer:
 
 
 _PLAIN = {"restore": "command"}  # what the function is called, where not as the command
-_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup"}
+_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup", "relays"}
 
 
 def root(

@@ -13,11 +13,12 @@ import typer
 from byleave import console
 from byleave.context import settings_of
 from byleave.letters import check, preview_of, send_test
+from byleave.progress import NoSuchCampaign, numbers_of, status
 from byleave.readiness import ready_to_launch
+from byleave.unsettled import unknown
 from byleave.wiring import Ground, open_ground
 from campaigns import launching, store
 from campaigns.model import Changed, Missing, NotPossible, Outcome, Unchanged
-from campaigns.reports import status as status_of
 from campaigns.schedule import Misunderstood, read_time
 from kit.addresses import parse_address
 from kit.config import Settings
@@ -30,11 +31,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 Id = Annotated[int, typer.Argument(help="The number of the campaign.")]
 
 
-WATCH_SECONDS = 0.5  # between two looks at a campaign that is being sent
-
-
-class NoSuchCampaign(Permanent):
-    """There is no such campaign; 'byleave campaign list' shows all."""
+app.command()(status)
+app.command()(unknown)
 
 
 @app.command()
@@ -70,7 +68,7 @@ async def _new(ground: Ground, jobs: Jobs, content: dict[str, Any], *, launch: b
         await check(ground, session, number)
     if launch:
         await _launch(ground, jobs, number)
-    return await _status(ground, number)
+    return await numbers_of(ground, number)
 
 
 @app.command("list")
@@ -114,60 +112,11 @@ def show(context: typer.Context, number: Id, *, as_json: AsJson = False) -> None
 
 async def _show(settings: Settings, number: int) -> dict[str, Any]:
     async with open_ground(settings) as ground:
-        counts = await _status(ground, number)
+        counts = await numbers_of(ground, number)
         async with ground.database.reading() as session:
             campaign = await store.load(session, number)
     assert campaign is not None, number  # noqa: S101 - its status was just read
     return {**_shown(campaign), **counts}
-
-
-@app.command()
-def status(
-    context: typer.Context,
-    number: Id,
-    *,
-    watch: Annotated[bool, typer.Option("--watch", help="Show the progress until the campaign is over.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show the numbers: snapshot = sent + failed + skipped + unknown + waiting, at any moment."""
-    with console.plain_errors():
-        settings = settings_of(context)
-        shown = asyncio.run(_watched(settings, number) if watch else _status_alone(settings, number))
-    if as_json:
-        console.say_json(shown)
-        return
-    skipped = ", ".join(f"{reason} {count}" for reason, count in shown["skipped"].items()) or "0"
-    console.out.print(
-        f"campaign {shown['id']} is {shown['state']}: {shown['snapshot']} people = {shown['sent']} sent, "
-        f"{shown['failed']} failed, {shown['unknown']} unknown, {shown['waiting']} waiting, skipped: {skipped}"
-    )
-
-
-async def _watched(settings: Settings, number: int) -> dict[str, Any]:
-    """Return the numbers once nothing changes them any more, showing a bar meanwhile."""
-    async with open_ground(settings) as ground:
-        with console.progress(shown=True) as bar:
-            task = bar.add_task("sending", total=None)
-            while True:
-                counts = await _status(ground, number)
-                done = counts["snapshot"] - counts["waiting"]
-                bar.update(task, total=counts["snapshot"] or None, completed=done, description=counts["state"])
-                if counts["state"] in {"finished", "cancelled"}:
-                    return counts
-                await asyncio.sleep(WATCH_SECONDS)
-
-
-async def _status_alone(settings: Settings, number: int) -> dict[str, Any]:
-    async with open_ground(settings) as ground:
-        return await _status(ground, number)
-
-
-async def _status(ground: Ground, number: int) -> dict[str, Any]:
-    async with ground.database.reading() as session:
-        found = await status_of(session, number)
-    if found is None:
-        raise NoSuchCampaign
-    return found
 
 
 @app.command()
@@ -294,7 +243,7 @@ def _steer(settings: Settings, number: int, act: Act, *, as_json: bool) -> None:
 
     async def steer(ground: Ground, jobs: Jobs) -> tuple[Outcome, dict[str, Any]]:
         outcome = await act(ground, jobs, number)
-        return outcome, {} if isinstance(outcome, Missing) else await _status(ground, number)
+        return outcome, {} if isinstance(outcome, Missing) else await numbers_of(ground, number)
 
     with console.plain_errors():
         outcome, shown = asyncio.run(_with_jobs(settings, steer))

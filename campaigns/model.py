@@ -38,6 +38,7 @@ class Move(enum.StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     FINISH = "finish"  # the software's own: nothing waits any more
+    REOPEN = "reopen"  # staff let unknown letters of a finished campaign wait again
 
 
 #: move -> (states it starts from, state it leads to)
@@ -49,6 +50,7 @@ MOVES: dict[Move, tuple[frozenset[State], State]] = {
     Move.RESUME: (frozenset({State.PAUSED}), State.RUNNING),
     Move.CANCEL: (frozenset({State.DRAFT, State.SCHEDULED, State.RUNNING, State.PAUSED}), State.CANCELLED),
     Move.FINISH: (frozenset({State.RUNNING}), State.FINISHED),
+    Move.REOPEN: (frozenset({State.FINISHED}), State.RUNNING),
 }
 
 _GATES = {

@@ -17,6 +17,7 @@ async def status(session: AsyncSession, campaign_id: int) -> dict[str, Any] | No
     return {
         "id": campaign.id,
         "state": campaign.state.value,
+        "note": campaign.note,
         "snapshot": campaign.snapshot,
         "sent": counts.sent,
         "failed": counts.failed,

@@ -164,6 +164,11 @@ async def finish(session: AsyncSession, campaign_id: int, *, now: datetime) -> O
     return await _move(session, campaign_id, Move.FINISH, _nobody_waits(), finished_at=now)
 
 
+async def reopen(session: AsyncSession, campaign_id: int) -> Outcome:
+    """Let a finished campaign run once more, for letters that wait again (:mod:`campaigns.unknowns`)."""
+    return await _move(session, campaign_id, Move.REOPEN, finished_at=None)
+
+
 async def cover(session: AsyncSession, campaign_id: int, *, enqueue: Enqueue, chunk_size: int) -> int:
     """Enqueue jobs for all who wait and have no moment of their own; return how many jobs that are."""
     chunks = await delivery.ranges(session, campaign_id, chunk_size)

@@ -1,11 +1,12 @@
 """The tables of campaigns. Mapped classes, no behaviour."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kit.db import Base, BigKey, UtcDateTime
+from kit.db import Base, BigKey, Json, UtcDateTime, append_only
 
 
 class CampaignRow(Base):
@@ -29,3 +30,22 @@ class CampaignRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CampaignActRow(Base):
+    """What a member of staff, or the software by itself, did with a campaign. Append only, like the ledger."""
+
+    __tablename__ = "campaign_act"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaign.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: "paused", "resumed", "cancelled", "unknown_sent_again", "unknown_dropped", "stopped" (by the software)
+    act: Mapped[str] = mapped_column(sa.String(20))
+    #: who says so; for a command the user of the machine
+    by: Mapped[str] = mapped_column(sa.String(80))
+    #: numbers and reasons; never an address
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+append_only(CampaignActRow.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table

@@ -52,7 +52,7 @@ STORES = {
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "mailer/compaction.py", "mailer/restored.py", "consent/optouts.py", "campaigns/restored.py",
     "campaigns/store.py", "campaigns/gathering.py", "campaigns/audience.py", "campaigns/reports.py",
-    "campaigns/runner.py",
+    "campaigns/runner.py", "campaigns/acts.py",
     "inbound/retention.py", "mailer/retention.py",
     "inbound/decisions.py", "inbound/deferred.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
     "byleave/schema.py",

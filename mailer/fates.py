@@ -1,0 +1,128 @@
+"""What became of the letters of a mailing by relay, domain and code; which are unknown, and how staff settle them.
+
+A letter is unknown when it went out whole and its answer was lost: it may have arrived, so nothing sends it again by
+itself. A person may, for good reasons of theirs; then it waits again and passes the gate like any other. It commits
+nothing.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.tables import SubscriberRow
+from kit.db import is_sqlite
+from mailer.statements import DELIVERY as _DELIVERY
+from mailer.statements import IS_HELD
+
+DOMAINS_SHOWN = 15
+_IS_UNKNOWN = sa.and_(IS_HELD, _DELIVERY.c.state == sa.literal_column("'unknown'"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A letter that may have arrived."""
+
+    delivery: int
+    person: int
+    reason: str  # "answer_lost": the connection broke; "worker_lost": the worker did
+    since: datetime | None
+    relay: str
+    attempt: int
+    said: str
+
+
+async def by_relay(session: AsyncSession, mailing_id: int) -> list[dict[str, Any]]:
+    """Return how many letters each relay had last, by state."""
+    return await _table(session, mailing_id, sa.func.coalesce(_DELIVERY.c.relay, ""), "relay")
+
+
+async def by_domain(session: AsyncSession, mailing_id: int, *, most: int = DOMAINS_SHOWN) -> list[dict[str, Any]]:
+    """Return the domains that most people of a mailing are at, with how many by state. Reads every row of it."""
+    address = SubscriberRow.address
+    domain: sa.ColumnElement[Any] = (
+        sa.func.substr(address, sa.func.instr(address, "@") + 1)
+        if is_sqlite(session)
+        else sa.func.split_part(address, "@", 2)
+    )
+    found = await _table(session, mailing_id, sa.func.coalesce(domain, ""), "domain", joined=True)
+    found.sort(key=lambda row: (-sum(number for key, number in row.items() if key != "domain"), row["domain"]))
+    return found[:most]
+
+
+async def by_code(session: AsyncSession, mailing_id: int) -> list[dict[str, Any]]:
+    """Return how often each refusal came, of letters that failed or wait for another try (RFC 3463)."""
+    rows = await session.execute(
+        sa.select(_DELIVERY.c.state, _DELIVERY.c.reason, _DELIVERY.c.code, _DELIVERY.c.enhanced, sa.func.count())
+        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state.in_(("failed", "waiting")))
+        .where(sa.or_(_DELIVERY.c.code > 0, _DELIVERY.c.enhanced != ""))
+        .group_by(_DELIVERY.c.state, _DELIVERY.c.reason, _DELIVERY.c.code, _DELIVERY.c.enhanced)
+        .order_by(sa.func.count().desc(), _DELIVERY.c.code, _DELIVERY.c.enhanced)
+    )
+    return [
+        {"state": state, "reason": reason, "code": code, "enhanced": enhanced, "number": number}
+        for state, reason, code, enhanced, number in rows
+    ]
+
+
+async def unknowns(session: AsyncSession, mailing_id: int, *, most: int | None = None) -> list[Unknown]:
+    """Return the letters of a mailing of which nobody knows whether they arrived."""
+    columns = (
+        _DELIVERY.c.id, _DELIVERY.c.subscriber_id, _DELIVERY.c.reason, _DELIVERY.c.done_at, _DELIVERY.c.relay,
+        _DELIVERY.c.attempt, _DELIVERY.c.response,
+    )  # fmt: skip
+    found = sa.select(*columns).where(_DELIVERY.c.mailing_id == mailing_id, _IS_UNKNOWN)
+    rows = await session.execute(found.order_by(_DELIVERY.c.id).limit(most))
+    return [
+        Unknown(id_, person, reason, since, relay or "", attempt, said)
+        for id_, person, reason, since, relay, attempt, said in rows
+    ]
+
+
+async def unknown_by_mailing(session: AsyncSession) -> dict[int, int]:
+    """Return how many letters are unknown, for each mailing that has any."""
+    rows = await session.execute(
+        sa.select(_DELIVERY.c.mailing_id, sa.func.count()).where(_IS_UNKNOWN).group_by(_DELIVERY.c.mailing_id)
+    )
+    return dict(rows.all())
+
+
+async def send_again(session: AsyncSession, mailing_id: int, *, people: Collection[int] = (), now: datetime) -> int:
+    """Let unknown letters wait again, as if they had never been tried; return how many.
+
+    Their claim is taken from them, so that a late word of the worker that once had them counts no more.
+    """
+    return await _settle(
+        session, mailing_id, people, state="waiting", reason="sent_again", next_at=now, claim="", first_at=None,
+        done_at=None,
+    )  # fmt: skip
+
+
+async def drop(session: AsyncSession, mailing_id: int, *, people: Collection[int] = (), now: datetime) -> int:
+    """Settle unknown letters as not to be sent; return how many."""
+    return await _settle(session, mailing_id, people, state="skipped", reason="dropped", claim="", done_at=now)
+
+
+async def _settle(session: AsyncSession, mailing_id: int, people: Collection[int], **values: Any) -> int:
+    these = [_DELIVERY.c.mailing_id == mailing_id, _IS_UNKNOWN]
+    if people:
+        these.append(_DELIVERY.c.subscriber_id.in_(sorted(people)))
+    result = await session.execute(sa.update(_DELIVERY).where(*these).values(**values))
+    return int(cast("Any", result).rowcount)
+
+
+async def _table(
+    session: AsyncSession, mailing_id: int, key: sa.ColumnElement[Any], name: str, *, joined: bool = False
+) -> list[dict[str, Any]]:
+    chosen = sa.select(key.label("key"), _DELIVERY.c.state, sa.func.count()).where(_DELIVERY.c.mailing_id == mailing_id)
+    if joined:
+        chosen = chosen.join_from(_DELIVERY, SubscriberRow, SubscriberRow.id == _DELIVERY.c.subscriber_id, isouter=True)
+    found: dict[str, dict[str, Any]] = {}
+    for of, state, number in await session.execute(chosen.group_by(sa.literal_column("1"), _DELIVERY.c.state)):
+        row = found.setdefault(of, {name: of})
+        shown = "waiting" if state == "claimed" else state
+        row[shown] = row.get(shown, 0) + number
+    return [found[of] for of in sorted(found)]
