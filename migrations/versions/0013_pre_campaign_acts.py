@@ -1,6 +1,6 @@
 """What staff did with campaigns, append only.
 
-Revision 0008, after 0007.
+Revision 0013, after 0012.
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from kit.db import BigKey, UtcDateTime, append_only_ddl
 
-revision = "0008"
-down_revision = "0007"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
