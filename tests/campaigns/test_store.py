@@ -83,8 +83,8 @@ async def test_a_launch_snapshots_the_audience_and_enqueues_its_jobs(database: D
 
     assert [name for name, _ in jobs.enqueued] == ["send_chunk"] * 3
     assert await shown(database, campaign) == {
-        "id": campaign, "state": "running", "note": "", "snapshot": 10, "sent": 0, "failed": 0, "skipped": {}, "unknown": 0,
-        "waiting": 10,
+        "id": campaign, "state": "running", "note": "", "snapshot": 10, "sent": 0, "failed": 0, "skipped": {},
+        "unknown": 0, "waiting": 10,
     }  # fmt: skip
 
 
