@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from byleave import schema
+from byleave.canaries import canary_of
 from byleave.joining import Joining, invitations_of
 from byleave.letters import TEMPLATES, Press, limits_of, relays_of
 from byleave.readiness import ready_to_launch
@@ -148,7 +149,7 @@ async def _worker(
     jobs.when_worker_dies(partial(_bury, courier, postman))
     runner = Runner(
         database, jobs.enqueue, jobs_alive=jobs.alive, chunk_size=settings.mailer.chunk_size,
-        require_age=settings.consent.require_age, ready=partial(ready_to_launch, settings),
+        require_age=settings.consent.require_age, ready=partial(ready_to_launch, settings), canary=canary_of(settings),
     )  # fmt: skip
     await jobs.start()
     stack.push_async_callback(jobs.stop, 0.0)  # where nobody supervises

@@ -11,13 +11,14 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from byleave import console
+from byleave.canaries import canary_of
 from byleave.context import settings_of
 from byleave.letters import check, preview_of, send_test
 from byleave.progress import NoSuchCampaign, numbers_of, status
 from byleave.readiness import ready_to_launch
 from byleave.unsettled import unknown
 from byleave.wiring import Ground, open_ground
-from campaigns import launching, store
+from campaigns import launching, store, watching
 from campaigns.model import Changed, Missing, NotPossible, Outcome, Unchanged
 from campaigns.schedule import Misunderstood, read_time
 from kit.addresses import parse_address
@@ -187,6 +188,7 @@ async def _launch(ground: Ground, jobs: Jobs, number: int) -> Outcome:
     return await launching.launch(
         ground.database, number, ready=partial(ready_to_launch, settings), enqueue=jobs.enqueue,
         now=datetime.now(UTC), chunk_size=settings.mailer.chunk_size, require_age=settings.consent.require_age,
+        canary=canary_of(settings),
     )  # fmt: skip
 
 
@@ -218,6 +220,7 @@ def resume(context: typer.Context, number: Id, *, as_json: AsJson = False) -> No
     async def act(ground: Ground, jobs: Jobs, number: int) -> Outcome:
         chunk_size = ground.settings.mailer.chunk_size
         async with ground.database.transaction() as session:
+            await watching.overrule(session, number)
             return await store.resume(session, number, enqueue=jobs.enqueue, chunk_size=chunk_size)
 
     _steer(settings_of(context), number, act, as_json=as_json)

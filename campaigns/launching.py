@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from campaigns import gathering, store
-from campaigns.model import Outcome
+from campaigns import gathering, store, watching
+from campaigns.canary import Canary
+from campaigns.model import Changed, Outcome
 from campaigns.store import Enqueue
 from kit.db import Database
 
@@ -28,15 +29,19 @@ async def launch(
     now: datetime,
     chunk_size: int = 1000,
     require_age: bool = False,
+    canary: Canary | None = None,
 ) -> Outcome:
-    """Launch a campaign; where ``ready`` raises, nothing has been changed."""
+    """Launch a campaign, a few people first where a canary is wanted; where ``ready`` raises, nothing was changed."""
     await ready()
     while await _gathers(database, campaign_id, now=now, require_age=require_age):  # noqa: ASYNC110 - a breath, no wait
         await asyncio.sleep(BREATH_SECONDS)
     async with database.transaction() as session:
-        return await store.launch(
+        outcome = await store.launch(
             session, campaign_id, enqueue=enqueue, now=now, chunk_size=chunk_size, require_age=require_age
         )
+        if isinstance(outcome, Changed) and canary is not None:
+            await watching.release_first(session, campaign_id, canary)
+        return outcome
 
 
 async def _gathers(database: Database, campaign_id: int, *, now: datetime, require_age: bool) -> bool:

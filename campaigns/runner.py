@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from campaigns import store
+from campaigns import store, watching
+from campaigns.canary import Canary
 from campaigns.launching import Ready, launch
 from campaigns.model import Changed, Outcome
 from campaigns.schedule import is_too_late
@@ -23,6 +24,7 @@ from kit.processes import lasting_seconds
 from mailer import delivery
 
 TICK_SECONDS = 0.5
+WATCH_SECONDS = 5.0  # how often it is looked at what came back of campaigns
 LOST_JOBS_EACH_SECONDS = 30.0  # how often it is looked for people whose job has vanished
 TOO_LATE = "its time was more than 24 hours ago when it could have been launched; plan it anew"
 
@@ -41,6 +43,7 @@ class Runner:
         chunk_size: int = 1000,
         require_age: bool = False,
         ready: Ready | None = None,
+        canary: Canary | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Take the database and the door to the jobs; ``jobs_alive`` counts the jobs whose ids begin with a prefix.
@@ -49,7 +52,7 @@ class Runner:
         """
         self._database, self._enqueue, self._jobs_alive = database, enqueue, jobs_alive
         self._chunk_size, self._require_age, self._clock = chunk_size, require_age, clock
-        self._ready = ready or _always
+        self._ready, self._canary, self._watched_at = ready or _always, canary, float("-inf")
         self._looked_at = self._launches_from = lasting_seconds()
 
     async def run(self) -> None:
@@ -74,6 +77,9 @@ class Runner:
             await self._bring_back(campaign_id)
         for campaign_id in done:
             await self._do("campaign.finished", campaign_id, store.finish, now=now)
+        if self._canary is not None and lasting_seconds() - self._watched_at > WATCH_SECONDS:
+            self._watched_at = lasting_seconds()
+            await self._watch(self._canary, now)
         if lasting_seconds() - self._looked_at > LOST_JOBS_EACH_SECONDS:
             self._looked_at = lasting_seconds()
             await self.replace_lost_jobs()
@@ -91,6 +97,19 @@ class Runner:
                 number = await store.cover(session, campaign_id, enqueue=self._enqueue, chunk_size=self._chunk_size)
             _log.warning("campaign.jobs_replaced", campaign_id=campaign_id, jobs=number)
 
+    async def _watch(self, canary: Canary, now: datetime) -> None:
+        """Look at the campaigns that began with a few people: stop them, let the rest go, or let them be."""
+        async with self._database.reading() as session:
+            under_watch = await watching.watched(session)
+        for campaign_id in under_watch:
+            async with self._database.transaction() as session:
+                what = await watching.step(
+                    session, campaign_id, canary, enqueue=self._enqueue, chunk_size=self._chunk_size, now=now
+                )
+            if what:
+                say = _log.error if what == "stopped" else _log.info
+                say(f"canary.{what}", campaign_id=campaign_id)
+
     async def hold_broken(self, campaign_id: int, why: str) -> None:
         """Pause a campaign whose letters can't be made, with the reason for staff to read."""
         await self._do("campaign.broken", campaign_id, store.pause, note=why)
@@ -102,7 +121,7 @@ class Runner:
         try:
             outcome = await launch(
                 self._database, campaign_id, ready=self._ready, enqueue=self._enqueue, now=now,
-                chunk_size=self._chunk_size, require_age=self._require_age,
+                chunk_size=self._chunk_size, require_age=self._require_age, canary=self._canary,
             )  # fmt: skip
         except Temporary as trouble:
             self._launches_from = lasting_seconds() + trouble.delay

@@ -211,7 +211,8 @@ async def done(session: AsyncSession) -> list[int]:
 
 async def uncovered(session: AsyncSession) -> list[int]:
     """Return the running campaigns in which somebody waits for a job (and not for a moment)."""
-    uncovered_ = delivery.waits_for_job(CampaignRow.id)
+    waits = delivery.waits_for_job(CampaignRow.id)
+    uncovered_ = sa.and_(waits, sa.func.coalesce(CampaignRow.canary, "") != "waiting")  # they wait for no job
     return list(
         await session.scalars(sa.select(CampaignRow.id).where(CampaignRow.state == State.RUNNING.value, uncovered_))
     )

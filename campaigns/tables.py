@@ -27,6 +27,12 @@ class CampaignRow(Base):
     #: the moment as of which people are gathered, and the last number that was looked at
     gathered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     gathered_to: Mapped[int] = mapped_column(BigKey, default=0, server_default="0")
+    #: a few go first: none, "sending", "waiting", "passed", "stopped", "overruled" (:mod:`campaigns.watching`)
+    canary: Mapped[str | None] = mapped_column(sa.String(10))
+    canary_size: Mapped[int | None] = mapped_column(sa.Integer)
+    canary_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: complaints and bounces count from this place in the ledger on
+    watched_from: Mapped[int | None] = mapped_column(BigKey)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,5 +1,7 @@
 """Settings of how fast mail leaves, how a campaign begins and is stopped by itself, and who may read numbers."""
 
+from pydantic import Field
+
 from kit.config_section import Section
 
 
@@ -14,3 +16,18 @@ class PaceSettings(Section):
     """Limits of single domains, like ``gmail.com?rate=20/s&warmup=50,100,500`` (messages a day on each relay)."""
     slow_down: bool = True
     """Whether we go slower by ourselves when a relay or a domain asks for less, and faster again when it is quiet."""
+
+
+class CanarySettings(Section):
+    """A large campaign goes to a few people first; where too much comes back it is paused, during the rest as well."""
+
+    share: float = Field(default=0.01, ge=0, le=0.5)
+    """The share of people who get a campaign first; 0 lets every campaign go out at once, unwatched."""
+    least_people: int = Field(default=5000, ge=100)
+    """Campaigns to fewer people go out at once."""
+    wait_seconds: float = Field(default=1800.0, ge=0)
+    """How long the others wait for what the first send back."""
+    most_bounces: float = Field(default=0.05, gt=0, le=1)
+    """The share of dead addresses beyond which a campaign is paused."""
+    most_complaints: float = Field(default=0.003, gt=0, le=1)
+    """The share of complaints beyond which a campaign is paused."""

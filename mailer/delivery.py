@@ -129,7 +129,7 @@ async def claim_slice(
         return Shut(mailing[0] if mailing else "missing")
     of_sqlite = is_sqlite(session)
     wanted = {"mailing_id": mailing_id, "first": first, "last": last, "now": now, "limit": limit}
-    found = (await session.execute(statements.due(), wanted)).all()
+    found = (await session.execute(statements.due(only_canary=mailing[2]), wanted)).all()
     if not found:
         return Slice(mailing_id, claim, ())
     people = [SubscriberId(row.subscriber_id) for row in found]
@@ -339,10 +339,10 @@ async def count(session: AsyncSession, mailing_id: int) -> Counts:
     return Counts(**sums, skipped=skipped)
 
 
-async def _look(session: AsyncSession, mailing_id: int) -> tuple[str, str] | None:
-    """Return (gate, topic) and keep the gate as it is until this transaction ends (shared with other workers)."""
+async def _look(session: AsyncSession, mailing_id: int) -> tuple[str, str, bool] | None:
+    """Return (gate, topic, whether only the canary may go); the gate stays so until this transaction ends (shared)."""
     row = (await session.execute(statements.gate_and_topic(), {"mailing_id": mailing_id})).first()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], row[1], bool(row[2]))
 
 
 def _closed(outcome: Outcome, over: str | None, now: datetime) -> Outcome:

@@ -18,15 +18,17 @@ IS_CLAIMED = sa.and_(IS_HELD, DELIVERY.c.state == sa.literal_column("'claimed'")
 
 
 @cache
-def gate_and_topic() -> sa.Select[str, str]:
-    """Read gate and topic of a mailing, and keep its gate as it is until the transaction ends."""
-    wanted = sa.select(MailingRow.gate, MailingRow.topic).where(MailingRow.id == sa.bindparam("mailing_id"))
+def gate_and_topic() -> sa.Select[str, str, bool | None]:
+    """Read gate and topic of a mailing and whether only its canary may go; keep them so until the transaction ends."""
+    wanted = sa.select(MailingRow.gate, MailingRow.topic, MailingRow.only_canary).where(
+        MailingRow.id == sa.bindparam("mailing_id")
+    )
     return wanted.with_for_update(read=True)  # SQLite has one writer and leaves this out
 
 
 @cache
-def due() -> sa.Select[Any]:
-    """Find who is due in a range of deliveries, and lock them."""
+def due(*, only_canary: bool = False) -> sa.Select[Any]:
+    """Find who is due in a range of deliveries, or who of its canary is (:mod:`mailer.canaries`), and lock them."""
     columns = DELIVERY.c
     return (
         sa.select(columns.id, columns.subscriber_id, columns.attempt, columns.first_at)
@@ -34,6 +36,7 @@ def due() -> sa.Select[Any]:
             columns.mailing_id == sa.bindparam("mailing_id"),
             IS_WAITING,
             columns.id.between(sa.bindparam("first"), sa.bindparam("last")),
+            *(((columns.reason == "canary") | (columns.attempt > 0),) if only_canary else ()),
             sa.or_(columns.next_at.is_(None), columns.next_at <= sa.bindparam("now", type_=columns.next_at.type)),
         )
         .order_by(columns.id)

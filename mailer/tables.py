@@ -25,6 +25,8 @@ class MailingRow(Base):
     values: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     #: "draft", "open" (slices may be claimed), "held" (paused), "cancelled", "done"
     gate: Mapped[str] = mapped_column(sa.String(10), default="draft")
+    #: while it is open: only the deliveries of its canary may be claimed
+    only_canary: Mapped[bool | None] = mapped_column(sa.Boolean)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -52,7 +52,7 @@ STORES = {
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "mailer/compaction.py", "mailer/restored.py", "consent/optouts.py", "campaigns/restored.py",
     "campaigns/store.py", "campaigns/gathering.py", "campaigns/audience.py", "campaigns/reports.py",
-    "campaigns/runner.py", "campaigns/acts.py",
+    "campaigns/runner.py", "campaigns/acts.py", "campaigns/watching.py", "mailer/canaries.py", "consent/troubles.py",
     "inbound/retention.py", "mailer/retention.py",
     "inbound/decisions.py", "inbound/deferred.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
     "byleave/schema.py",
@@ -73,7 +73,7 @@ PURE = {
     "mailer/links.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
     "consent/spreadsheet.py", "campaigns/collective.py",
-    "mailer/throttle.py", "mailer/speeds.py", "consent/guardians.py", "consent/admission.py",
+    "mailer/throttle.py", "mailer/speeds.py", "campaigns/canary.py", "consent/guardians.py", "consent/admission.py",
     "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
