@@ -1,6 +1,6 @@
 """Campaigns that begin with a few people.
 
-Revision 0014, after 0013. Old code goes on; a canary of new code that an old worker takes up goes out without waiting.
+Revision 0015, after 0014. Old code goes on; a canary of new code that an old worker takes up goes out without waiting.
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from kit.db import BigKey, UtcDateTime
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
