@@ -106,9 +106,10 @@ class Runner:
                 what = await watching.step(
                     session, campaign_id, canary, enqueue=self._enqueue, chunk_size=self._chunk_size, now=now
                 )
-            if what:
-                say = _log.error if what == "stopped" else _log.info
-                say(f"canary.{what}", campaign_id=campaign_id)
+            if what == "stopped":
+                _log.error("canary.stopped", campaign_id=campaign_id)
+            elif what:
+                _log.info("canary.moved", campaign_id=campaign_id, to=what)
 
     async def hold_broken(self, campaign_id: int, why: str) -> None:
         """Pause a campaign whose letters can't be made, with the reason for staff to read."""
