@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import pickle
+import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -196,7 +197,8 @@ def _warm_up() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is gone: whoever is killed closes no pool."""
+    """End this process when its parent is gone: whoever is killed closes no pool. A Ctrl-C for all does not end it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is None:
         return

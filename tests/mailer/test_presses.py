@@ -88,6 +88,18 @@ async def test_a_process_that_died_is_replaced(processes: ProcessPresses) -> Non
     assert [type(one) for one in made] == [Ready, Ready]
 
 
+async def test_an_interrupt_for_all_leaves_the_processes_at_work(processes: ProcessPresses) -> None:
+    """A Ctrl-C reaches every process of a terminal; the worker drains first, and needs its letters for that."""
+    composer, rows = a_composer(), [claimed(1, points=2), claimed(2, points=2)]
+    await processes.letters(composer, rows)
+    for pid in list(processes._pool._processes):
+        os.kill(pid, signal.SIGINT)
+
+    made = await processes.letters(composer, rows)
+
+    assert [type(one) for one in made] == [Ready, Ready]
+
+
 async def test_many_promotions_at_the_same_time(processes: ProcessPresses) -> None:
     """More than a process keeps: each letter is of its own promotion all the same."""
     subjects = [f"Offer {number}" for number in range(9)]
