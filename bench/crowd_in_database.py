@@ -1,4 +1,7 @@
-"""Fills a database with people and past campaigns by bulk SQL, for benches: what the doors do in hours, in seconds."""
+"""Fills a database with people and past campaigns by bulk SQL, for benches: what the doors do in hours, in seconds.
+
+The remainder is written out: psycopg takes a % for a parameter.
+"""
 
 import sqlalchemy as sa
 
@@ -34,12 +37,12 @@ def seed(url: str, people: int, topic: str) -> None:
         run(
             "INSERT INTO standing (purpose, topic, subscriber_id, state) "
             + numbers.format(
-                columns=f"'promotion', '{topic}', i, CASE WHEN i % 20 = 7 THEN 'withdrawn' ELSE 'granted' END"
+                columns=f"'promotion', '{topic}', i, CASE WHEN i - i / 20 * 20 = 7 THEN 'withdrawn' ELSE 'granted' END"
             )
         )
         run(
             f"INSERT INTO suppression (address_hash, reason, since) SELECT address_hash, 'hard bounce', '{_NOW}'"
-            f"{'' if lite else '::timestamptz'} FROM subscriber WHERE id % 100 = 3"
+            f"{'' if lite else '::timestamptz'} FROM subscriber WHERE id - id / 100 * 100 = 3"
         )
     _tidy(engine, lite=lite)
 

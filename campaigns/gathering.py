@@ -16,18 +16,21 @@ from campaigns.audience import audience
 from campaigns.model import MOVES, Move
 from campaigns.tables import CampaignRow
 from consent.subscribers import highest
+from kit.db import is_sqlite
 from mailer import compaction, delivery
 from mailer.tables import MailingRow
 
 PIECE = 10_000  # people in one transaction: some 50 ms on SQLite
+LARGE_PIECE = 1_000_000  # on PostgreSQL nobody waits for it, and each piece reads the standings of its topic anew
 STALE_AFTER = timedelta(minutes=10)  # what was gathered before is thrown away: whom it missed should get the campaign
 _BEFORE = [state.value for state in MOVES[Move.LAUNCH][0]]
 
 
 async def gather_piece(
-    session: AsyncSession, campaign_id: int, *, now: datetime, require_age: bool = False, size: int = PIECE
+    session: AsyncSession, campaign_id: int, *, now: datetime, require_age: bool = False, size: int | None = None
 ) -> bool:
     """Write down the next piece of a campaign that is not launched yet; return whether there is more to write."""
+    size = size or (PIECE if is_sqlite(session) else LARGE_PIECE)
     campaign = await _hold(session, campaign_id)
     if campaign is None:
         return False
