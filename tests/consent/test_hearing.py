@@ -8,9 +8,10 @@ import psycopg
 import pytest
 
 from consent import gate, ledger
-from consent.hearing import CHANNEL, Hearing
+from consent.hearing import CHANNEL, Hearing, hold_back
 from consent.ledger import Source
 from consent.model import Clearance, Door, Proof, SubscriberId
+from consent.unwritten import Unwritten
 from kit.db import Database
 from kit.notices import MOST_OCTETS
 from tests.database import BY_REPLY, LATER, NOW, fresh_database, given_subscribers
@@ -126,3 +127,19 @@ async def test_every_process_gets_notice_of_who_left_with_the_commit(tmp_path: P
     hearing = Hearing()
     assert hearing.read(heard[0])
     assert hearing.heard(clearance)
+
+
+async def test_who_is_held_back_while_the_disk_is_read_stays_so(database: Database, tmp_path: Path) -> None:
+    """An opt-out that comes to the disk just behind the reader is not forgotten by its end."""
+
+    class Behind(Unwritten):
+        def people(self) -> frozenset[SubscriberId]:
+            found = super().people()
+            hold_back(frozenset({SubscriberId(7)}))
+            return found
+
+    hearing = Hearing(unwritten=Behind(tmp_path))
+    async with database.reading() as session:
+        await hearing.catch_up(session)
+
+    assert hearing.waiting == {7}
