@@ -16,6 +16,7 @@ from byleave import schema
 from byleave.canaries import canary_of
 from byleave.joining import Joining, invitations_of
 from byleave.letters import TEMPLATES, Press, limits_of, relays_of
+from byleave.metrics import Metrics
 from byleave.readiness import ready_to_launch
 from byleave.restoring import Watch
 from byleave.retaining import retention_of
@@ -70,6 +71,9 @@ class Engine:
     web: WebServer | None = None
     jobs: Jobs | None = None
     postman: Postman | None = None
+    pool: RelayPool | None = None
+    pace: Pace | None = None
+    metrics: Metrics | None = None
 
     async def places(self) -> AsyncIterator[tuple[str, str, int]]:
         """Wait for each listening part, and yield its name, host and port."""
@@ -78,6 +82,7 @@ class Engine:
             ("smtp", settings.inbound.smtp.host, self.smtp),
             ("lmtp", settings.inbound.lmtp.host, self.lmtp),
             ("web", settings.web.host, self.web),
+            ("metrics", settings.metrics.host, self.metrics),
         ):
             if part is not None:
                 await part.ready.wait()
@@ -105,6 +110,9 @@ async def assemble(
         engine.services += [Named("web", engine.web), Named("opt-outs", exits)]
     engine.services += worker
     engine.services.append(Named("watch", Watch(ground)))
+    if ground.settings.metrics.enabled:
+        engine.metrics = Metrics(ground, pool=engine.pool, pace=engine.pace)
+        engine.services.append(Named("metrics", engine.metrics))
     return engine
 
 
@@ -117,8 +125,8 @@ async def _worker(
     settings, database = ground.settings, ground.database
     jobs = engine.jobs = Jobs(database, settings.worker, schema_version=schema.newest())
     await jobs.prepare()
-    pace = Pace(database, limits_of(settings), worker=jobs.worker, clock=ground.clock)
-    pool = await stack.enter_async_context(open_relays(settings, pace))
+    pace = engine.pace = Pace(database, limits_of(settings), worker=jobs.worker, clock=ground.clock)
+    pool = engine.pool = await stack.enter_async_context(open_relays(settings, pace))
     hearing = Hearing(unwritten=unwritten_of(settings))
     async with database.reading() as session:
         await hearing.start(session)

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from kit.config_records import RecordsSettings, RetentionSettings
 from kit.config_section import Section
-from kit.config_sending import CanarySettings, PaceSettings
+from kit.config_sending import CanarySettings, MetricsSettings, PaceSettings
 from kit.config_service_mail import ServiceMailSettings
 from kit.config_signup import SignUpSettings
 from kit.config_texts import AddressText, DomainText, ZoneText
@@ -294,6 +294,7 @@ class Settings(BaseSettings):
     service_mail: ServiceMailSettings = ServiceMailSettings()
     mailer: MailerSettings = MailerSettings()
     canary: CanarySettings = CanarySettings()
+    metrics: MetricsSettings = MetricsSettings()
     inbound: InboundSettings = InboundSettings()
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()

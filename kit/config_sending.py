@@ -31,3 +31,16 @@ class CanarySettings(Section):
     """The share of dead addresses beyond which a campaign is paused."""
     most_complaints: float = Field(default=0.003, gt=0, le=1)
     """The share of complaints beyond which a campaign is paused."""
+
+
+class MetricsSettings(Section):
+    """Numbers for monitoring, in Prometheus' form, at ``/metrics`` on a port of their own."""
+
+    enabled: bool = False
+    """Whether this process tells its numbers; of several on one machine each needs a port of its own."""
+    host: str = "127.0.0.1"
+    """The address to listen on; one that is not loopback needs a token."""
+    port: int = Field(default=9464, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    token: str = Field(default="", repr=False)
+    """What a reader has to send as ``Authorization: Bearer …``; best given as ``BYLEAVE_METRICS__TOKEN``."""

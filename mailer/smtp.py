@@ -199,6 +199,11 @@ class RelayPool:
             refused.add(domain)
         return None
 
+    def healths(self) -> list[tuple[str, bool, int, int]]:
+        """Return of each relay its name, whether it can be used, its connections, and its failures in a row."""
+        usable = set(self.usable())
+        return [(one.relay.name, one.relay.name in usable, one.connections, one.failures) for one in self._healths]
+
     # -- for the pace -------------------------------------------------------------------------------------------------
 
     def wanted(self) -> Counter[str]:

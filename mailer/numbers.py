@@ -1,0 +1,29 @@
+"""Numbers of what goes out, over all workers, for monitoring: no address, no letter, no domain. Reads only."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mailer.statements import DELIVERY
+from mailer.tables import MailingRow, OutboxRow
+
+
+async def deliveries(session: AsyncSession) -> list[tuple[int, str, str, str, int]]:
+    """Return (mailing, state, reason, class of the status code, number) of all mailings that are not over."""
+    class_ = sa.func.substr(DELIVERY.c.enhanced, 1, 3)  # RFC 3463 2: class and subject, such as 4.7
+    going = sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held")))
+    rows: Any = await session.execute(
+        sa.select(DELIVERY.c.mailing_id, DELIVERY.c.state, DELIVERY.c.reason, class_, sa.func.count())
+        .where(DELIVERY.c.mailing_id.in_(going))
+        .group_by(DELIVERY.c.mailing_id, DELIVERY.c.state, DELIVERY.c.reason, sa.literal_column("4"))
+    )
+    return [tuple(row) for row in rows]
+
+
+async def outbox(session: AsyncSession) -> list[tuple[str, str, int]]:
+    """Return (kind, state, number) of the letters outside campaigns."""
+    rows: Any = await session.execute(
+        sa.select(OutboxRow.kind, OutboxRow.state, sa.func.count()).group_by(OutboxRow.kind, OutboxRow.state)
+    )
+    return [tuple(row) for row in rows]
