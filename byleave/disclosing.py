@@ -1,4 +1,4 @@
-"""``byleave disclosures``: who got what about whom, on what ground (P10, P11). Exports to partners enter themselves."""
+"""``byleave disclosures``: who got what about whom, on what ground (P10, P11)."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -31,8 +31,6 @@ class Sort(enum.StrEnum):
     """What kind of entry it is."""
 
     DISCLOSURE = "disclosure"  # entered by hand
-    SHARE = "share"  # an export to a partner, entered by the export itself
-    NOTICE = "notice"  # a partner was told who took the agreement back
 
 
 @dataclass(frozen=True, slots=True)

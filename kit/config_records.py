@@ -1,4 +1,4 @@
-"""The settings of the privacy officer: deadlines, reports, and how long things are kept."""
+"""The settings of the privacy officer: deadlines, and how long things are kept."""
 
 from pydantic import Field
 
@@ -6,24 +6,12 @@ from kit.config_section import Section
 
 
 class RecordsSettings(Section):
-    """What the privacy officer answers for: requests of people, reports to advertisers."""
+    """What the privacy officer answers for: requests of people."""
 
     answer_months: int = Field(default=1, ge=1, le=3)
     """Within how many months of its receipt a request of a person is answered; Art. 12(3) GDPR allows one."""
     extension_months: int = Field(default=2, ge=1, le=2)
     """By how many months that can be extended where a request is complex, with a reason (Art. 12(3) GDPR)."""
-    report_minimum: int = Field(default=20, ge=5, le=10_000)
-    """The fewest people that any number for an advertiser, or any difference of two such numbers, speaks of (P10)."""
-    report_counts_to: int = Field(default=10, ge=5, le=1000)
-    """Numbers of people in a report for an advertiser are rounded to multiples of this."""
-    income_attribute: str = "income"
-    """The attribute of a person that holds their yearly income as a number; empty reports none."""
-    income_most: float = Field(default=200_000, gt=0, le=1e9)
-    """A higher income counts as this one, so that a single one does not show through."""
-    contacts_attribute: str = "contacts"
-    """The attribute of a person that holds the number of their contacts; empty reports none."""
-    contacts_most: float = Field(default=1000, gt=0, le=1e9)
-    """A higher number of contacts counts as this one."""
 
 
 class RetentionSettings(Section):

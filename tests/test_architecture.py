@@ -45,7 +45,7 @@ STORES = {
     "kit/db.py", "kit/jobs.py", "kit/clearing.py", "kit/mark.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/habits.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
-    "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/sharing.py", "campaigns/collected.py",
+    "consent/book.py", "consent/register.py", "consent/disclosures.py",
     "consent/signup.py",
     "mailer/statements.py",
     "consent/known_addresses.py", "consent/moving.py", "consent/purchases.py", "consent/reminding.py",
@@ -73,7 +73,6 @@ PURE = {
     "inbound/reading.py", "inbound/explain.py", "inbound/returned.py", "inbound/origin/results.py",
     "mailer/links.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
-    "consent/spreadsheet.py", "campaigns/collective.py",
     "mailer/throttle.py", "mailer/speeds.py", "campaigns/canary.py", "consent/guardians.py", "consent/admission.py",
     "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py",
 }  # fmt: skip
