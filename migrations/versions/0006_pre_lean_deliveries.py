@@ -1,7 +1,7 @@
 """Deliveries with fewer and smaller indexes, without foreign keys; campaigns that are gathered piece by piece.
 
-Revision 0006, after 0005. Old code goes on: what it asks is answered by the new indexes too, and it never launches
-what new code has begun to gather, for both take the campaign's row first.
+Revision 0006, after 0005. Old code goes on: what it asks is answered by the new indexes too. A launch by old code of
+what new code has begun to gather fails whole (the pair is unique) and is done by new code.
 """
 
 import sqlalchemy as sa
