@@ -33,8 +33,8 @@ from tests.scenarios.t03_kill_worker import finished
 pytestmark = pytest.mark.slow
 
 SECONDS = 60.0
-BOTS = int(os.environ.get("BYLEAVE_BOTS") or 10_000)
-BOTS_SECONDS = 1800.0  # on a machine that is busy with other tests
+BOTS = int(os.environ.get("BYLEAVE_BOTS") or 1_000)
+BOTS_SECONDS = 300.0  # on a machine that is busy with other tests; ten thousand want more
 AT_ONCE = 16
 SETTINGS = {
     "SIGNUP__FILL_SECONDS": "0", "SIGNUP__GUARDIAN_DELAY_HOURS": "0.001", "WEB__BASE_URL": "https://pages.test",
@@ -328,7 +328,7 @@ async def test_a_guardian_never_answers(world: World) -> None:
 
 
 @pytest.mark.timeout(2 * BOTS_SECONDS)
-async def test_a_bot_submits_ten_thousand_times(world: World) -> None:
+async def test_a_bot_submits_thousands_of_times(world: World) -> None:
     """One letter to the victim; the same bytes each time; and the one who signs up meanwhile is served.
 
     The limit by network is out of the way here: a botnet has many networks.
