@@ -19,6 +19,7 @@ from kit.log import configure_logging
 MODULES = {
     "init": "operating", "run": "operating", "demo": "demo", "doctor": "operating", "understand": "understanding",
     "review": "reviewing", "subscribers": "people", "campaign": "promotions", "keys": "operating",
+    "policy": "policies",
     "retention": "retaining", "ledger": "bookkeeping", "requests": "requesting",
     "disclosures": "disclosing", "signup": "forms", "restore": "restoring", "relays": "relaying",
 }  # fmt: skip
@@ -45,7 +46,9 @@ def build(command: str | None = None) -> typer.Typer:
 
 
 _PLAIN = {"restore": "command"}  # what the function is called, where not as the command
-_GROUPS = {"subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup", "relays"}
+_GROUPS = {
+    "subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup", "policy", "relays",
+}  # fmt: skip
 
 
 def root(

@@ -1,4 +1,4 @@
-"""Files that commands write: whole or not there, for their owner's eyes only, and never over another one."""
+"""Files that commands read and write; a new one is whole or not there, for its owner's eyes, never over another."""
 
 import os
 from collections.abc import Iterator
@@ -27,3 +27,11 @@ def new_file(file: Path) -> Iterator[BinaryIO]:
             draft.unlink(missing_ok=True)
     except OSError as cause:
         raise Permanent(f"{file} can't be written: {cause.strerror}") from cause
+
+
+def read_bytes(file: Path) -> bytes:
+    """Return the content of a file, or say why it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as cause:
+        raise Permanent(f"{file} can't be read: {cause.strerror}") from cause

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from byleave import console, paper
+from byleave import console, paper, rights
 from byleave.context import settings_of
-from byleave.files import new_file
+from byleave.files import new_file, read_bytes
 from byleave.wiring import Ground, open_ground
 from consent import book
 from consent import subscribers as store
@@ -27,6 +27,8 @@ from kit.db import Session
 from kit.errors import Permanent
 
 app = typer.Typer(help="The people we may write to.", no_args_is_help=True)
+for _command in (rights.export, rights.erase, rights.purchases):
+    app.command(_command.__name__)(_command)
 
 MOST_REFUSALS_SHOWN = 50  # on a terminal; --json has all
 MOST_DIGITS = 19  # of a number of a person; longer ones are none
@@ -74,7 +76,7 @@ async def _import(
     settings: Any, file: Path, topics: list[str], source: str, *, over_13: bool, dry_run: bool, quiet: bool
 ) -> dict[str, Any]:
     now = datetime.now(UTC)
-    content = await asyncio.to_thread(_read, file)
+    content = await asyncio.to_thread(read_bytes, file)
     lines = await asyncio.to_thread(lambda: list(read_lines(content, over_13=over_13, today=now.date())))
     good = [line.profile for line in lines if line.profile is not None]
     total = Enrolled()
@@ -86,12 +88,16 @@ async def _import(
                 batch = good[start : start + BATCH]
                 made = await _enrol(ground, batch, topics, source=source, file=file.name, now=now)
                 total = Enrolled(
-                    total.added + made.added, total.granted + made.granted, total.left_before + made.left_before
+                    total.added + made.added,
+                    total.granted + made.granted,
+                    total.left_before + made.left_before,
+                    total.erased + made.erased,
                 )
                 bar.advance(task, len(batch))
     return {
         "lines": len(lines), "good": len(good), "imported": 0 if dry_run else len(good), "added": total.added,
         "granted": total.granted, "left_before": total.left_before, "dry_run": dry_run,
+        "erased": total.erased,
         "age_unknown": sum(profile.age_band is AgeBand.UNKNOWN for profile in good),
         "refused": [_refusal(line) for line in lines if line.profile is None],
     }  # fmt: skip
@@ -106,13 +112,6 @@ async def _enrol(
     )  # fmt: skip
     async with ground.database.transaction() as session:
         return await enrol(session, batch, topics, source=evidence, secrets=ground.secrets, at=now)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as cause:
-        raise Permanent(f"{file} can't be read: {cause.strerror}") from cause
 
 
 def _refusal(line: Line) -> dict[str, Any]:
@@ -132,6 +131,8 @@ def _tell(report: dict[str, Any], *, dry_run: bool) -> None:
         f"{report['good']} people imported ({report['added']} new, {report['granted']} with something newly agreed), "
         f"{report['left_before']} of them had left before and stay out, {len(report['refused'])} lines refused"
     )
+    if report["erased"]:
+        console.out.print(f"{report['erased']} of them asked to be erased before; nothing of them is kept")
     if report["age_unknown"]:
         console.err.print(
             f"the age of {report['age_unknown']} people is not known: "
@@ -176,6 +177,8 @@ async def _add(settings: Any, profile: Profile, topics: list[str], source: str) 
             await _enrol(ground, [profile], topics, source=source, file="command line", now=now)
         else:
             async with ground.database.transaction() as session:
+                if await store.erased_among(session, [ground.secrets.address_hash(profile.address)]):
+                    raise Permanent("that person asked to be erased; only they themselves can come back, by signing up")
                 numbers = await store.add(session, [profile], secrets=ground.secrets, at=now)
                 by_staff = Source(Door.STAFF, Proof.STAFF, policy_version=settings.consent.default_policy_version)
                 number = numbers[profile.address.key]

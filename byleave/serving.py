@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from datetime import timedelta
 from functools import partial
 
 import uvicorn
@@ -13,7 +14,7 @@ from consent.unwritten import Unwritten
 from kit.config import Settings
 from mailer.exits import Exits
 from web.clients import networks_of
-from web.house import House, Proxies, SignUps
+from web.house import Accounts, House, Proxies, SignUps
 from web.limits import Doorkeeper
 from web.pages import Pages
 from web.seals import Seals
@@ -36,6 +37,13 @@ def sign_ups_of(ground: Ground) -> SignUps | None:
     return SignUps.of(invitations_of(ground), Seals(ground.secrets), settings) if settings.enabled else None
 
 
+def accounts_of(ground: Ground) -> Accounts:
+    """Return what the account page stands on."""
+    rules = ground.settings.service_mail
+    lasts, back = timedelta(minutes=rules.account_link_minutes), timedelta(days=rules.move_back_days)
+    return Accounts(ground.secrets, lasts, back)
+
+
 def house_of(ground: Ground, press: Press, exits: Exits) -> House:
     """Return what the customers' pages stand on, from the settings."""
     settings, web, version = ground.settings, ground.settings.web, ground.settings.consent.default_policy_version
@@ -49,6 +57,7 @@ def house_of(ground: Ground, press: Press, exits: Exits) -> House:
     )  # fmt: skip
     return House(
         ground.database, press.tokens, pages, ground.clock, version, partial(ask_to_confirm, ground), exits, doorkeeper,
+        accounts_of(ground),
         Proxies(networks_of(web.proxies), web.proxy_header), sign_ups=sign_ups_of(ground),
     )  # fmt: skip
 

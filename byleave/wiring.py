@@ -76,12 +76,15 @@ async def keep_foundations(ground: Ground) -> None:
     """Write topics and the policy's text from the settings into the database, where consents name them."""
     version = ground.settings.consent.default_policy_version
     file = CHECKOUT / "templates" / "policy" / f"{version}.txt"
-    if not file.is_file():
-        raise InvalidSettings(f"the text of policy version {version} is missing; write it to templates/policy/")
-    effective_at = datetime.now(UTC)
+    text = file.read_text("utf-8") if file.is_file() else None
     async with ground.database.transaction() as session:
         await policy.keep_topics(session, _topics(ground.settings))
-        await policy.keep_policy(session, version, file.read_text("utf-8"), effective_at=effective_at)
+        if text is not None:
+            await policy.keep_policy(session, version, text, effective_at=datetime.now(UTC))
+        elif all(one.version != version for one in await policy.versions(session)):
+            raise InvalidSettings(
+                f"the text of policy version {version} is missing; write it to templates/policy/ or 'policy add' it"
+            )
 
 
 async def _topics_differ(ground: Ground) -> bool:

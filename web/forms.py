@@ -52,6 +52,16 @@ class Form:
             self.refuse(name, "errors.missing")
         return text
 
+    def lines(self, name: str, *, most: int) -> str:
+        """Return several lines, each as :meth:`one` would, without blank ones; refuse more characters."""
+        written = self._fields.get(name, [""])[0].splitlines()
+        rows = ("".join(char if char.isprintable() else " " for char in row).strip() for row in written)
+        text = unicodedata.normalize("NFC", "\n".join(row for row in rows if row))
+        if len(text) > most:
+            self.refuse(name, "errors.too_long", n=most)
+            return ""
+        return text
+
     def many(self, name: str) -> tuple[str, ...]:
         """Return all values of a field, such as boxes that were ticked."""
         return tuple(self._fields.get(name, ()))

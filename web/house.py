@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from consent import policy, subscribers
 from consent.ledger import Source
@@ -12,6 +12,7 @@ from consent.policy import TopicValue
 from kit.clock import Clock
 from kit.config_signup import SignUpSettings
 from kit.db import Database, Session
+from kit.secrets import Secrets
 from mailer.exits import Exits
 from mailer.invitations import Invitations
 from mailer.tokens import Purpose, Token, Tokens
@@ -59,6 +60,15 @@ class KnownTopics:
     until: float = float("-inf")
 
 
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What the account page needs."""
+
+    secrets: Secrets
+    link_lasts: timedelta = timedelta(minutes=30)
+    move_back_within: timedelta = timedelta(days=7)
+
+
 @dataclass(frozen=True)
 class House:
     """Joined in ``byleave.wiring``."""
@@ -71,6 +81,7 @@ class House:
     ask_to_confirm: AskToConfirm
     exits: Exits
     doorkeeper: Doorkeeper
+    accounts: Accounts
     proxies: Proxies = field(default_factory=Proxies)
     touches: Touches = field(default_factory=Touches)
     known_topics: KnownTopics = field(default_factory=KnownTopics)

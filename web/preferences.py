@@ -148,7 +148,7 @@ async def _page(
         "zones": zones.OPTIONS,
         "pauses": [(key, catalogue.text("preferences.pause_for", n=weeks)) for key, weeks in PAUSES.items()],
         "paused_until": paused_until if paused_until and paused_until > visit.house.clock() else None,
-        "held": f"/p/{visit.link}/held",
+        "held": f"/p/{visit.link}/held", "account": f"/p/{visit.link}/account",
     }  # fmt: skip
     return visit.answer("preferences.html", values, form=form or _form(known), status=status)
 

@@ -15,7 +15,7 @@ from starlette.routing import Route, Router
 
 from consent import policy
 from kit.errors import Temporary
-from web import held, one_click, preferences, press, sign_up_links, signup
+from web import account, held, moves, one_click, policies, preferences, press, sign_up_links, signup
 from web.guard import HEADERS
 from web.house import House
 from web.page import Handler, Page
@@ -45,6 +45,9 @@ PAGES: tuple[Page, ...] = (
     *press.PAGES,
     *signup.PAGES,
     *sign_up_links.PAGES,
+    *account.PAGES,
+    *moves.PAGES,
+    *policies.PAGES,
     Page("/help", show_help),
 )
 

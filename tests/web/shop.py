@@ -26,7 +26,7 @@ from mailer.invitations import Invitations
 from mailer.tables import MailingRow
 from mailer.tokens import Purpose as For
 from mailer.tokens import Tokens
-from web.house import House, SignUps
+from web.house import Accounts, House, SignUps
 from web.limits import Doorkeeper
 from web.pages import Pages
 from web.seals import Seals
@@ -129,7 +129,7 @@ async def open_shop(database: Database, folder: Path) -> AsyncIterator[Shop]:
     desk = SignUps.of(Invitations(SECRETS, Rules(), timedelta(days=7)), Seals(SECRETS), SignUpSettings())
     house = House(
         database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, exits, GENEROUS,
-        sign_ups=desk,
+        Accounts(SECRETS), sign_ups=desk,
     )  # fmt: skip
     transport = httpx.ASGITransport(app=site(house), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
