@@ -21,7 +21,7 @@ from kit.secrets import Secrets
 from mailer import outbox
 from mailer.outbox import Kind, Letter
 
-TICK_SECONDS = 60.0
+TICK_SECONDS = 10.0
 MOST_IN_A_STEP = 500  # bounds how long an opt-out waits for the transaction
 _REMINDERS = 7_104_201  # of the lock under which reminders are counted and queued
 
@@ -29,7 +29,7 @@ log = logger("mailer.notices")
 
 
 class Notices:
-    """Queues what is due, a little each minute. ``run`` ends by cancellation only."""
+    """Queues what is due, a little every few seconds. ``run`` ends by cancellation only."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Notices:
             return 0
         name, up_to = found
         known = {one.version: one for one in await policy.versions(session)}
-        most = max(1, min(MOST_IN_A_STEP, self._settings.policy_notices_an_hour // 60))
+        most = max(1, min(MOST_IN_A_STEP, int(self._settings.policy_notices_an_hour * TICK_SECONDS / 3600)))
         people = await reminding.receiving(session, after=up_to, most=most)
         reached = await reminding.reachable(
             session, people, purpose=Purpose.PROMOTION, require_age=self._require_age, at=at

@@ -141,7 +141,7 @@ async def test_everybody_is_told_of_a_new_version_once(
     people = await given_subscribers(database, 4)
     await a_new_version(database, *asks)
 
-    told = [await the_notices(database, lambda: NOW, policy_notices_an_hour=180).tick() for _ in range(4)]
+    told = [await the_notices(database, lambda: NOW, policy_notices_an_hour=1080).tick() for _ in range(4)]
 
     assert told == [3, 1, 0, 0]
     assert await letters(database) == [("policy", person) for person in people]
