@@ -55,9 +55,9 @@ async def letter_with(world: World, address: str, subject: str) -> EmailMessage:
     """Wait for a letter with a subject."""
     async with asyncio.timeout(SECONDS):
         while True:
-            for letter in reversed(world.letters(address)):
-                if letter["Subject"] == subject:
-                    return letter
+            found = [letter for letter in world.letters(address) if letter["Subject"] == subject]
+            if found:
+                return found[-1]
             await asyncio.sleep(0.1)
 
 
