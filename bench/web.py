@@ -167,7 +167,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         here = {
             "BYLEAVE_VAR": str(folder / "var"),
             "BYLEAVE_DATABASE__URL": options.database or f"sqlite+aiosqlite:///{folder}/byleave.db",
-            "BYLEAVE_WEB__PORT": "0", "BYLEAVE_WEB__REQUESTS_A_SECOND": "1000000",
+            "BYLEAVE_WEB__PORT": "0", "BYLEAVE_WEB__REQUESTS_A_SECOND": "1000000", "BYLEAVE_CANARY__SHARE": "0",
             "BYLEAVE_WEB__REQUESTS_A_MINUTE_PER_LINK": "1000000", "BYLEAVE_LOG__LEVEL": "error",
         }  # fmt: skip
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BYLEAVE_")} | here
