@@ -101,7 +101,8 @@ class Installation:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("BYLEAVE_")},
             "BYLEAVE_VAR": str(folder / "var"), "BYLEAVE_DATABASE__URL": self.url,
-            "BYLEAVE_MAILER__RELAYS": json.dumps([relay]), "BYLEAVE_MAILER__CHECK_DNS": "false", "BYLEAVE_CANARY__SHARE": "0",
+            "BYLEAVE_MAILER__RELAYS": json.dumps([relay]), "BYLEAVE_MAILER__CHECK_DNS": "false",
+            "BYLEAVE_CANARY__SHARE": "0",
             "BYLEAVE_MAILER__CONNECTIONS": str(plan.connections), "BYLEAVE_MAILER__DKIM_SIGN": plan.sign,
             "BYLEAVE_MAILER__COMPOSE_PROCESSES": str(plan.processes),
             "BYLEAVE_MAILER__HELO": "bench.test", "BYLEAVE_LOG__LEVEL": "warning", "BYLEAVE_LOG__FORMAT": "json",

@@ -75,7 +75,8 @@ class House:
             **{key: value for key, value in os.environ.items() if not key.startswith("BYLEAVE_")},
             "BYLEAVE_VAR": str(folder / "var"), "BYLEAVE_DATABASE__URL": self.url,
             "BYLEAVE_MAILER__RELAYS": json.dumps([relay]), "BYLEAVE_MAILER__HELO": "bench.test",
-            "BYLEAVE_MAILER__CHECK_DNS": "false", "BYLEAVE_CANARY__SHARE": "0", "BYLEAVE_INBOUND__SMTP__PORT": "0", "BYLEAVE_WEB__PORT": "0",
+            "BYLEAVE_MAILER__CHECK_DNS": "false",
+            "BYLEAVE_CANARY__SHARE": "0", "BYLEAVE_INBOUND__SMTP__PORT": "0", "BYLEAVE_WEB__PORT": "0",
             "BYLEAVE_INBOUND__ORIGIN__CHECK": "false", "BYLEAVE_LOG__LEVEL": "warning",
         }  # fmt: skip
         self.processes: list[subprocess.Popen[bytes]] = []
