@@ -26,6 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 
 def rules_of(ground: Ground, jobs: Jobs) -> list[Rule]:
     """Return all rules, in the order in which they are carried out."""
+    import campaigns.retention
     import inbound.retention
     import mailer.retention
 
@@ -33,6 +34,7 @@ def rules_of(ground: Ground, jobs: Jobs) -> list[Rule]:
     return [
         *inbound.retention.rules(database),
         *mailer.retention.rules(database),
+        *campaigns.retention.rules(database),
         mailer.retention.journal_rule(ground.settings.var_folder / "journal", jobs.known_workers),
         _rule_of_jobs(jobs),
         *rules_of_notes(database),

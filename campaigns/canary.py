@@ -51,6 +51,24 @@ def choose(candidates: Sequence[tuple[int, str]], size: int, seed: int) -> list[
     return sorted(drawn[place * len(drawn) // number][0] for place in range(number))
 
 
+def enough(bounces: int, complaints: int, canary: Canary) -> int | None:
+    """Return how many answered letters clear a campaign of all blame; None where no number does.
+
+    So nobody has to count a million letters: counting stops there.
+    """
+    shares = [
+        (number, most)
+        for number, most, fewest in (
+            (bounces, canary.most_bounces, FEWEST_BOUNCES),
+            (complaints, canary.most_complaints, FEWEST_COMPLAINTS),
+        )
+        if number >= fewest
+    ]
+    if any(not most for _, most in shares):
+        return None
+    return max((math.ceil(number / most) + 1 for number, most in shares), default=0)
+
+
 def objection(seen: Seen, canary: Canary) -> str:
     """Return what speaks against going on, in words for staff, or ""."""
     for what, number, most, fewest in (

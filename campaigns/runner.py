@@ -25,6 +25,7 @@ from mailer import delivery
 
 TICK_SECONDS = 0.5
 WATCH_SECONDS = 5.0  # how often it is looked at what came back of campaigns
+WATCH_SHARE = 20  # a look that takes long is taken so seldom that it takes up a twentieth of the time at most
 LOST_JOBS_EACH_SECONDS = 30.0  # how often it is looked for people whose job has vanished
 TOO_LATE = "its time was more than 24 hours ago when it could have been launched; plan it anew"
 
@@ -52,7 +53,7 @@ class Runner:
         """
         self._database, self._enqueue, self._jobs_alive = database, enqueue, jobs_alive
         self._chunk_size, self._require_age, self._clock = chunk_size, require_age, clock
-        self._ready, self._canary, self._watched_at = ready or _always, canary, float("-inf")
+        self._ready, self._canary, self._watches_from = ready or _always, canary, float("-inf")
         self._looked_at = self._launches_from = lasting_seconds()
 
     async def run(self) -> None:
@@ -77,9 +78,11 @@ class Runner:
             await self._bring_back(campaign_id)
         for campaign_id in done:
             await self._do("campaign.finished", campaign_id, store.finish, now=now)
-        if self._canary is not None and lasting_seconds() - self._watched_at > WATCH_SECONDS:
-            self._watched_at = lasting_seconds()
+        if self._canary is not None and lasting_seconds() >= self._watches_from:
+            begun = lasting_seconds()
             await self._watch(self._canary, now)
+            took = lasting_seconds() - begun
+            self._watches_from = lasting_seconds() + max(WATCH_SECONDS, took * WATCH_SHARE)
         if lasting_seconds() - self._looked_at > LOST_JOBS_EACH_SECONDS:
             self._looked_at = lasting_seconds()
             await self.replace_lost_jobs()
@@ -101,7 +104,8 @@ class Runner:
         """Look at the campaigns that began with a few people: stop them, let the rest go, or let them be."""
         async with self._database.reading() as session:
             under_watch = await watching.watched(session)
-        for campaign_id in under_watch:
+            due = [one for one in under_watch if await watching.is_due(session, one, canary, now=now)]
+        for campaign_id in due:
             async with self._database.transaction() as session:
                 what = await watching.step(
                     session, campaign_id, canary, enqueue=self._enqueue, chunk_size=self._chunk_size, now=now

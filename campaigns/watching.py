@@ -42,8 +42,8 @@ async def watched(session: AsyncSession) -> list[int]:
     return list(rows)
 
 
-async def seen(session: AsyncSession, campaign_id: int, since: int) -> Seen:
-    """Return what came of a campaign since a place in the ledger."""
+async def seen(session: AsyncSession, campaign_id: int, since: int, rule: Canary) -> Seen:
+    """Return what came of a campaign since a place in the ledger; letters are counted as far as it matters."""
     found = troubles.since(since).subquery()
     rows = await session.execute(
         sa.select(found.c.door, sa.func.count())
@@ -51,8 +51,15 @@ async def seen(session: AsyncSession, campaign_id: int, since: int) -> Seen:
         .group_by(found.c.door)
     )
     numbers: dict[str, int] = dict(rows.all())
-    answered = await canaries.answered(session, campaign_id)
-    return Seen(answered, numbers.get(Door.BOUNCE.value, 0), numbers.get(Door.COMPLAINT.value, 0))
+    bounces, complaints = numbers.get(Door.BOUNCE.value, 0), numbers.get(Door.COMPLAINT.value, 0)
+    answered = await canaries.answered(session, campaign_id, most=canary.enough(bounces, complaints, rule))
+    return Seen(answered, bounces, complaints)
+
+
+async def is_due(session: AsyncSession, campaign_id: int, rule: Canary, *, now: datetime) -> bool:
+    """Whether :func:`step` would do something now. Reads only, so that nobody waits for a look."""
+    campaign = await session.get_one(CampaignRow, campaign_id, populate_existing=True)
+    return (await _judge(session, campaign, rule, now))[0] != ""
 
 
 async def step(
@@ -60,22 +67,32 @@ async def step(
 ) -> str:
     """Look at one campaign and do what follows; return "stopped", "passed" or "sent" where that is new, else ""."""
     campaign = await session.get_one(CampaignRow, campaign_id, populate_existing=True, with_for_update=True)
+    what, why = await _judge(session, campaign, rule, now)
+    match what:
+        case "stopped":
+            outcome = await store.pause(session, campaign_id, note=f"paused by itself: {why}")
+            if isinstance(outcome, Changed):
+                await _keep(session, campaign_id, canary="stopped")
+                await acts.note(session, campaign_id, "stopped", by=acts.SOFTWARE, at=now, details={"why": why})
+        case "sent":
+            await _keep(session, campaign_id, canary="waiting", canary_until=now + timedelta(seconds=rule.wait_seconds))
+        case "passed":
+            await let_rest_go(session, campaign_id, "passed")
+            await store.cover(session, campaign_id, enqueue=enqueue, chunk_size=chunk_size)
+    return what
+
+
+async def _judge(session: AsyncSession, campaign: CampaignRow, rule: Canary, now: datetime) -> tuple[str, str]:
+    """Return what follows for a campaign, "" for nothing, and what speaks against it."""
     if campaign.state != State.RUNNING.value or campaign.canary not in UNDER_WATCH:
-        return ""
-    if why := objection(await seen(session, campaign_id, campaign.watched_from or 0), rule):
-        outcome = await store.pause(session, campaign_id, note=f"paused by itself: {why}")
-        if isinstance(outcome, Changed):
-            await _keep(session, campaign_id, canary="stopped")
-            await acts.note(session, campaign_id, "stopped", by=acts.SOFTWARE, at=now, details={"why": why})
-        return "stopped"
-    if campaign.canary == "sending" and not await canaries.are_under_way(session, campaign_id):
-        await _keep(session, campaign_id, canary="waiting", canary_until=now + timedelta(seconds=rule.wait_seconds))
-        return "sent"
+        return "", ""
+    if why := objection(await seen(session, campaign.id, campaign.watched_from or 0, rule), rule):
+        return "stopped", why
+    if campaign.canary == "sending" and not await canaries.are_under_way(session, campaign.id):
+        return "sent", ""
     if campaign.canary == "waiting" and campaign.canary_until is not None and now >= campaign.canary_until:
-        await let_rest_go(session, campaign_id, "passed")
-        await store.cover(session, campaign_id, enqueue=enqueue, chunk_size=chunk_size)
-        return "passed"
-    return ""
+        return "passed", ""
+    return "", ""
 
 
 async def overrule(session: AsyncSession, campaign_id: int) -> None:

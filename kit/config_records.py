@@ -33,6 +33,8 @@ class RetentionSettings(Section):
     """What a mail server answered to a letter; whether it was sent stays."""
     outbox_days: int = Field(default=400, ge=40)
     """That a receipt, a question or a confirmation was sent; an answer to one is understood for 30 days."""
+    delivery_days: int = Field(default=400, ge=90)
+    """Who got a campaign, after its end; from then on only how many did, by outcome and relay."""
     job_days: int = Field(default=14, ge=1)
     """Finished jobs of the job engine."""
     journal_days: int = Field(default=30, ge=1)

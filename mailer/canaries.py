@@ -55,12 +55,12 @@ async def are_under_way(session: AsyncSession, mailing_id: int) -> bool:
     return bool(await session.scalar(sa.select(sa.or_(waits, sa.exists().where(of_it, IS_CLAIMED)))))
 
 
-async def answered(session: AsyncSession, mailing_id: int) -> int:
-    """Return how many letters a relay took or refused for good."""
-    ended = sa.select(sa.func.count()).where(
+async def answered(session: AsyncSession, mailing_id: int, *, most: int | None = None) -> int:
+    """Return how many letters a relay took or refused for good; counting ends at ``most``."""
+    ended = sa.select(DELIVERY.c.id).where(
         DELIVERY.c.mailing_id == mailing_id, DELIVERY.c.state.in_(("sent", "failed"))
     )
-    return await session.scalar(ended) or 0
+    return await session.scalar(sa.select(sa.func.count()).select_from(ended.limit(most).subquery())) or 0
 
 
 def got(mailing_id: int, person: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.tables import SubscriberRow
 from kit.db import is_sqlite
+from mailer import compaction
 from mailer.statements import DELIVERY as _DELIVERY
 from mailer.statements import IS_HELD
 
@@ -37,30 +38,40 @@ class Unknown:
 
 async def by_relay(session: AsyncSession, mailing_id: int) -> list[dict[str, Any]]:
     """Return how many letters each relay had last, by state."""
-    return await _table(session, mailing_id, sa.func.coalesce(_DELIVERY.c.relay, ""), "relay")
+    return await _table(session, sa.select(compaction.tally(mailing_id, "relay", "state")), "relay")
 
 
 async def by_domain(session: AsyncSession, mailing_id: int, *, most: int = DOMAINS_SHOWN) -> list[dict[str, Any]]:
-    """Return the domains that most people of a mailing are at, with how many by state. Reads every row of it."""
+    """Return the domains that most people of a mailing are at, with how many by state. Reads every row of it.
+
+    Of an old mailing whose rows were folded nobody knows the domains any more.
+    """
     address = SubscriberRow.address
     domain: sa.ColumnElement[Any] = (
         sa.func.substr(address, sa.func.instr(address, "@") + 1)
         if is_sqlite(session)
         else sa.func.split_part(address, "@", 2)
     )
-    found = await _table(session, mailing_id, sa.func.coalesce(domain, ""), "domain", joined=True)
+    rows = (
+        sa.select(sa.func.coalesce(domain, "").label("domain"), _DELIVERY.c.state, sa.func.count())
+        .join_from(_DELIVERY, SubscriberRow, SubscriberRow.id == _DELIVERY.c.subscriber_id, isouter=True)
+        .where(_DELIVERY.c.mailing_id == mailing_id)
+        .group_by(sa.literal_column("1"), _DELIVERY.c.state)
+    )
+    found = await _table(session, rows, "domain")
     found.sort(key=lambda row: (-sum(number for key, number in row.items() if key != "domain"), row["domain"]))
     return found[:most]
 
 
 async def by_code(session: AsyncSession, mailing_id: int) -> list[dict[str, Any]]:
     """Return how often each refusal came, of letters that failed or wait for another try (RFC 3463)."""
+    of = compaction.tally(mailing_id, "state", "reason", "code", "enhanced")
+    number = sa.cast(sa.func.sum(of.c.number), sa.BigInteger)
     rows = await session.execute(
-        sa.select(_DELIVERY.c.state, _DELIVERY.c.reason, _DELIVERY.c.code, _DELIVERY.c.enhanced, sa.func.count())
-        .where(_DELIVERY.c.mailing_id == mailing_id, _DELIVERY.c.state.in_(("failed", "waiting")))
-        .where(sa.or_(_DELIVERY.c.code > 0, _DELIVERY.c.enhanced != ""))
-        .group_by(_DELIVERY.c.state, _DELIVERY.c.reason, _DELIVERY.c.code, _DELIVERY.c.enhanced)
-        .order_by(sa.func.count().desc(), _DELIVERY.c.code, _DELIVERY.c.enhanced)
+        sa.select(of.c.state, of.c.reason, of.c.code, of.c.enhanced, number)
+        .where(of.c.state.in_(("failed", "waiting")), sa.or_(of.c.code > 0, of.c.enhanced != ""))
+        .group_by(of.c.state, of.c.reason, of.c.code, of.c.enhanced)
+        .order_by(number.desc(), of.c.code, of.c.enhanced)
     )
     return [
         {"state": state, "reason": reason, "code": code, "enhanced": enhanced, "number": number}
@@ -114,14 +125,10 @@ async def _settle(session: AsyncSession, mailing_id: int, people: Collection[int
     return int(cast("Any", result).rowcount)
 
 
-async def _table(
-    session: AsyncSession, mailing_id: int, key: sa.ColumnElement[Any], name: str, *, joined: bool = False
-) -> list[dict[str, Any]]:
-    chosen = sa.select(key.label("key"), _DELIVERY.c.state, sa.func.count()).where(_DELIVERY.c.mailing_id == mailing_id)
-    if joined:
-        chosen = chosen.join_from(_DELIVERY, SubscriberRow, SubscriberRow.id == _DELIVERY.c.subscriber_id, isouter=True)
+async def _table(session: AsyncSession, rows: sa.Select[Any], name: str) -> list[dict[str, Any]]:
+    """Return rows of (key, state, number) as one row for each key."""
     found: dict[str, dict[str, Any]] = {}
-    for of, state, number in await session.execute(chosen.group_by(sa.literal_column("1"), _DELIVERY.c.state)):
+    for of, state, number in await session.execute(rows):
         row = found.setdefault(of, {name: of})
         shown = "waiting" if state == "claimed" else state
         row[shown] = row.get(shown, 0) + number

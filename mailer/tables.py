@@ -71,6 +71,22 @@ class DeliveryRow(Base):
     response: Mapped[str] = mapped_column(sa.String(500), default="")
 
 
+class DeliveryTotalRow(Base):
+    """How many letters of an old mailing ended in one way; their rows are gone (:mod:`mailer.compaction`)."""
+
+    __tablename__ = "delivery_total"
+
+    mailing_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    #: "sent", "failed", "skipped"
+    state: Mapped[str] = mapped_column(sa.String(8), primary_key=True)
+    reason: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    code: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    enhanced: Mapped[str] = mapped_column(sa.String(12), primary_key=True)
+    #: empty where no relay had it
+    relay: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    number: Mapped[int] = mapped_column(BigKey)
+
+
 class PaceRow(Base):
     """What all workers together know of one limit: what was leased of it, what its day held, what was slowed down.
 

@@ -1,14 +1,16 @@
 """The canary: a few first, spread over the domains; the rest by itself, or a pause that says why."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import acts, launching, store, watching
-from campaigns.canary import Canary, Seen, choose, objection, places
+from campaigns.canary import Canary, Seen, choose, enough, objection, places
 from campaigns.runner import Runner
 from campaigns.tables import CampaignRow
 from consent import ledger
@@ -129,6 +131,38 @@ async def test_the_runner_watches_and_lets_the_rest_go(database: Database, tmp_p
 
     assert await state_of(database, campaign) == "passed"
     assert len(await run_jobs(database, tmp_path, jobs)) == 54
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 20_000), st.sampled_from([0.0, 0.003, 0.05, 1.0]))
+def test_counting_no_further_than_it_matters_changes_no_judgement(
+    bounces: int, complaints: int, answered: int, most: float
+) -> None:
+    """Cut at ``enough``, the number of letters leads to the same words as the whole number."""
+    rule = Canary(most_bounces=most)
+    limit = enough(bounces, complaints, rule)
+    counted = answered if limit is None else min(answered, limit)
+
+    assert objection(Seen(counted, bounces, complaints), rule) == objection(Seen(answered, bounces, complaints), rule)
+
+
+def test_a_campaign_without_trouble_is_not_counted_at_all() -> None:
+    assert enough(2, 1, Canary()) == 0
+    assert enough(3, 0, Canary()) == 61
+
+
+async def test_a_look_that_finds_nothing_to_do_writes_nothing(database: Database, tmp_path: Path) -> None:
+    """Another process holds the pen all the while; on SQLite a writer would wait for it."""
+    campaign, jobs = await launch(database, 60)
+    await run_jobs(database, tmp_path, jobs)
+    await step(database, campaign, jobs, minutes=0)
+    other = Database(database.url)
+
+    async with other.transaction() as session, asyncio.timeout(5):
+        await session.execute(sa.update(CampaignRow).values(note="locked"))
+        await Runner(database, jobs.enqueue, canary=RULE, clock=lambda: NOW + timedelta(minutes=1)).tick()
+
+    await other.close()
+    assert await state_of(database, campaign) == "waiting"
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 60), min_size=1), st.integers(1, 40), st.integers())
