@@ -1,7 +1,7 @@
 """Measures sending: a campaign from its launch to the last recorded result, with ledger, gate, journal and records on.
 
-    python -m bench.send [--messages 20000] [--sign both|rsa|ed25519|none] [--workers 1] [--processes 2]
-                         [--connections 4] [--database URL|postgresql] [--relay smtp://HOST:PORT]
+    python -m bench.send [--messages 20000] [--sign both|rsa|ed25519|none] [--workers 1] [--processes 1|2]
+                         [--connections 8] [--jobs 8] [--database URL|postgresql] [--relay smtp://HOST:PORT]
                          [--delay-ms 20] [--json]
 
 A fresh installation with one subscriber a message is made in a temporary folder (people and consent events by the same
@@ -77,6 +77,7 @@ class Plan:
     yardsticks: bool
     profile: str
     processes: int
+    jobs: int
 
 
 def letter() -> dict[str, str]:
@@ -104,7 +105,7 @@ class Installation:
             "BYLEAVE_MAILER__RELAYS": json.dumps([relay]), "BYLEAVE_MAILER__CHECK_DNS": "false",
             "BYLEAVE_CANARY__SHARE": "0",
             "BYLEAVE_MAILER__CONNECTIONS": str(plan.connections), "BYLEAVE_MAILER__DKIM_SIGN": plan.sign,
-            "BYLEAVE_MAILER__COMPOSE_PROCESSES": str(plan.processes),
+            "BYLEAVE_MAILER__COMPOSE_PROCESSES": str(plan.processes), "BYLEAVE_WORKER__JOBS_AT_ONCE": str(plan.jobs),
             "BYLEAVE_MAILER__HELO": "bench.test", "BYLEAVE_LOG__LEVEL": "warning", "BYLEAVE_LOG__FORMAT": "json",
         }  # fmt: skip
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -245,7 +246,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     """Measure what is planned, and the yardsticks in the same run."""
     found: dict[str, Any] = {
         "sign": plan.sign, "workers": plan.workers, "connections": plan.connections, "processes": plan.processes,
-        "delay_ms": plan.delay_ms
+        "jobs": plan.jobs, "delay_ms": plan.delay_ms,
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="byleave-bench-")))
@@ -281,20 +282,25 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=5000)
     parser.add_argument("--sign", choices=("both", "rsa", "ed25519", "none"), default="both")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=8, help="of each worker")
+    parser.add_argument("--jobs", type=int, default=8, help="that a worker carries at one time")
     parser.add_argument("--database", default="", help="a URL, or postgresql for a private one; SQLite by default")
     parser.add_argument("--relay", default="", help="another relay than the sink of this run")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="how late each answer of the sink is")
     parser.add_argument("--no-yardsticks", action="store_true", help="leave RSA and smtp-source out")
     parser.add_argument(
-        "--processes", type=int, default=2, help="of each worker, to write letters; 0 does it in threads"
+        "--processes", type=int, help="of each worker, to write letters; 0 does it in threads; else as many as it pays"
     )
     parser.add_argument("--profile", default="", help="a file for the profile (cProfile) of the worker's event loop")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    # what RSA leaves of two cores is best used by two processes; several workers share the cores without any
+    processes = given.processes
+    if processes is None:
+        processes = 0 if given.workers > 1 else 2 if given.sign in {"both", "rsa"} else 1
     plan = Plan(
         given.messages, given.sign, given.workers, given.connections, given.database, given.relay, given.delay_ms,
-        not given.no_yardsticks, given.profile, given.processes,
+        not given.no_yardsticks, given.profile, processes, given.jobs,
     )  # fmt: skip
     found = measure(plan)
     if given.json:
