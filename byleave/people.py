@@ -1,6 +1,7 @@
 """``byleave subscribers``: import people on evidence of their consent, add one, show what is known of one."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,6 +55,7 @@ def import_(
     source: Annotated[str, typer.Option(help="Where and how these people agreed: kept as evidence with each event.")],
     *,
     over_13: Annotated[bool, typer.Option("--over-13", help="The source has asked the age.")] = False,
+    share: Annotated[bool, typer.Option("--share", help="They agreed to be shared with partners, too (P10).")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and report; write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,9 +63,8 @@ def import_(
     with console.plain_errors():
         if not source.strip():
             console.fail("--source must say where these people agreed; it is the evidence of their consent")
-        report = asyncio.run(
-            _import(settings_of(context), file, topic, source.strip(), over_13=over_13, dry_run=dry_run, quiet=as_json)
-        )
+        how = _How(over_13=over_13, share=share, dry_run=dry_run, quiet=as_json)
+        report = asyncio.run(_import(settings_of(context), file, topic, source.strip(), how))
     if as_json:
         console.say_json(report)
     else:
@@ -72,21 +73,29 @@ def import_(
         raise typer.Exit(console.DONE_IN_PART)
 
 
-async def _import(
-    settings: Any, file: Path, topics: list[str], source: str, *, over_13: bool, dry_run: bool, quiet: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What an import was told by its options."""
+
+    over_13: bool
+    share: bool
+    dry_run: bool
+    quiet: bool
+
+
+async def _import(settings: Any, file: Path, topics: list[str], source: str, how: _How) -> dict[str, Any]:
     now = datetime.now(UTC)
     content = await asyncio.to_thread(read_bytes, file)
-    lines = await asyncio.to_thread(lambda: list(read_lines(content, over_13=over_13, today=now.date())))
+    lines = await asyncio.to_thread(lambda: list(read_lines(content, over_13=how.over_13, today=now.date())))
     good = [line.profile for line in lines if line.profile is not None]
     total = Enrolled()
     async with open_ground(settings) as ground:
-        await _known_topics(ground, topics)
-        with console.progress(shown=not quiet) as bar:
+        await known_topics(ground, topics)
+        with console.progress(shown=not how.quiet) as bar:
             task = bar.add_task("importing", total=len(good))
-            for start in range(0, 0 if dry_run else len(good), BATCH):
+            for start in range(0, 0 if how.dry_run else len(good), BATCH):
                 batch = good[start : start + BATCH]
-                made = await _enrol(ground, batch, topics, source=source, file=file.name, now=now)
+                made = await _enrol(ground, batch, topics, source=source, file=file.name, now=now, share=how.share)
                 total = Enrolled(
                     total.added + made.added,
                     total.granted + made.granted,
@@ -95,8 +104,8 @@ async def _import(
                 )
                 bar.advance(task, len(batch))
     return {
-        "lines": len(lines), "good": len(good), "imported": 0 if dry_run else len(good), "added": total.added,
-        "granted": total.granted, "left_before": total.left_before, "dry_run": dry_run,
+        "lines": len(lines), "good": len(good), "imported": 0 if how.dry_run else len(good), "added": total.added,
+        "granted": total.granted, "left_before": total.left_before, "dry_run": how.dry_run,
         "erased": total.erased,
         "age_unknown": sum(profile.age_band is AgeBand.UNKNOWN for profile in good),
         "refused": [_refusal(line) for line in lines if line.profile is None],
@@ -104,14 +113,21 @@ async def _import(
 
 
 async def _enrol(
-    ground: Ground, batch: list[Profile], topics: list[str], *, source: str, file: str, now: datetime
+    ground: Ground,
+    batch: list[Profile],
+    topics: list[str],
+    *,
+    source: str,
+    file: str,
+    now: datetime,
+    share: bool = False,
 ) -> Enrolled:
     evidence = Source(
         Door.IMPORT, Proof.EVIDENCE, {"source": source, "file": file},
         policy_version=ground.settings.consent.default_policy_version,
     )  # fmt: skip
     async with ground.database.transaction() as session:
-        return await enrol(session, batch, topics, source=evidence, secrets=ground.secrets, at=now)
+        return await enrol(session, batch, topics, source=evidence, secrets=ground.secrets, at=now, share=share)
 
 
 def _refusal(line: Line) -> dict[str, Any]:
@@ -172,7 +188,7 @@ async def _add(settings: Any, profile: Profile, topics: list[str], source: str) 
     from byleave.letters import ask_to_confirm  # the mail rooms are slow to import
 
     async with open_ground(settings) as ground:
-        await _known_topics(ground, topics)
+        await known_topics(ground, topics)
         if source:
             await _enrol(ground, [profile], topics, source=source, file="command line", now=now)
         else:
@@ -269,7 +285,8 @@ async def person_of(session: Session, who: str) -> SubscriberId:
     return found.id
 
 
-async def _known_topics(ground: Ground, topics: list[str]) -> None:
+async def known_topics(ground: Ground, topics: list[str]) -> None:
+    """Raise :class:`UnknownTopic` for one that is not known."""
     async with ground.database.reading() as session:
         known = [topic.key for topic in await all_topics(session)]
     for topic in topics:

@@ -31,6 +31,7 @@ class Sort(enum.StrEnum):
     """What kind of entry it is."""
 
     DISCLOSURE = "disclosure"  # entered by hand
+    SHARE = "share"  # a file of people who agreed to sharing, written by this software
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Disclosure:
 async def add(session: AsyncSession, entry: Disclosure, people: Sequence[int] = ()) -> int:
     """Enter a disclosure about these people and return its number; the one it came with counts for nothing."""
     row = DisclosureRow(
-        at=entry.at, sort=entry.sort.value, recipient=_kept(entry.recipient, 200), ground=entry.ground.value,
+        at=entry.at, sort=entry.sort.value, recipient=kept_name(entry.recipient), ground=entry.ground.value,
         reference=_kept(entry.reference, 200), given=_kept(entry.given, 500), by=_kept(entry.by, 100),
         people=max(entry.people, len(people)),
     )  # fmt: skip
@@ -88,6 +89,11 @@ def _value(row: DisclosureRow) -> Disclosure:
     return Disclosure(
         row.id, row.at, Sort(row.sort), row.recipient, Ground(row.ground), row.reference, row.given, row.by, row.people
     )
+
+
+def kept_name(recipient: str) -> str:
+    """Return the name of a recipient as it stands in the register."""
+    return _kept(recipient, 200)
 
 
 def _kept(text: str, most: int) -> str:

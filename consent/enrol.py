@@ -41,33 +41,34 @@ async def enrol(
     source: Source,
     secrets: Secrets,
     at: datetime,
+    share: bool = False,
 ) -> Enrolled:
-    """Add one batch of people and confirm the topics on the source's evidence."""
+    """Add one batch of people; confirm the topics, and sharing if it was agreed to (P10), on the source's evidence."""
     given, profiles = profiles, await _without_erased(session, profiles, secrets)
     keys = [profile.address.key for profile in profiles]
     known = await subscribers.numbers(session, keys)
     numbers = await subscribers.add(session, profiles, secrets=secrets, at=at)
     wanted = tuple(sorted(set(topics)))
+    agreed = [(Purpose.PROMOTION, wanted), *([(Purpose.THIRD_PARTY_SHARING, ())] if share else [])]
     before = await _events(session, [numbers[key] for key in keys if key in known])
     new: list[Event] = []
     standings: dict[SubscriberId, Standing] = {}
     left = 0
     for key in dict.fromkeys(keys):
         person = numbers[key]
-        event = Event(
-            subscriber=person, act=Act.CONFIRM, at=at, door=source.door, proof=source.proof, topics=wanted,
-            evidence=source.facts, wording=source.wording, policy_version=source.policy_version,
-        )  # fmt: skip
-        events = before.get(person, [])
-        was = fold(events)
-        now = fold([*events, replace(event, seq=events[-1].seq + 1 if events else 1)])
-        left += any(now.state(Purpose.PROMOTION, topic) is State.WITHDRAWN for topic in wanted)
-        if dict(now.states) != dict(was.states):
-            new.append(event)
-            standings[person] = now
+        events = list(before.get(person, []))
+        now = fold(events)
+        for purpose, names in agreed:
+            event = ledger.event_of(Act.CONFIRM, person, names, source, at, purpose=purpose)
+            events.append(replace(event, seq=events[-1].seq + 1 if events else 1))
+            was, now = now, fold(events)
+            if dict(now.states) != dict(was.states):
+                new.append(event)
+                standings[person] = now
+        left += any(now.state(purpose, name) is State.WITHDRAWN for purpose, names in agreed for name in names or ("",))
     await ledger.append_events(session, new)
     await write_standings(session, standings)
-    return Enrolled(len(numbers) - len(known), len(new), left, erased=len(given) - len(profiles))
+    return Enrolled(len(numbers) - len(known), len(standings), left, erased=len(given) - len(profiles))
 
 
 async def _without_erased(session: AsyncSession, profiles: Sequence[Profile], secrets: Secrets) -> list[Profile]:

@@ -46,7 +46,7 @@ STORES = {
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/habits.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "consent/book.py", "consent/register.py", "consent/disclosures.py",
-    "consent/signup.py",
+    "consent/signup.py", "consent/sharing.py",
     "mailer/statements.py",
     "mailer/personal.py", "inbound/personal.py", "consent/known_addresses.py",
     "consent/moving.py", "consent/purchases.py", "consent/reminding.py",
@@ -76,7 +76,7 @@ PURE = {
     "mailer/links.py", "web/differences.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
     "mailer/throttle.py", "mailer/speeds.py", "campaigns/canary.py", "consent/guardians.py", "consent/admission.py",
-    "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py",
+    "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py", "consent/sharefile.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",
