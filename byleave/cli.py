@@ -22,7 +22,7 @@ MODULES = {
     "policy": "policies",
     "retention": "retaining", "ledger": "bookkeeping", "requests": "requesting",
     "disclosures": "disclosing", "signup": "forms", "restore": "restoring", "relays": "relaying",
-    "share": "sharing",
+    "share": "sharing", "report": "reporting",
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def build(command: str | None = None) -> typer.Typer:
 _PLAIN = {"restore": "command"}  # what the function is called, where not as the command
 _GROUPS = {
     "subscribers", "campaign", "keys", "retention", "ledger", "requests", "disclosures", "signup", "policy", "relays",
-    "share",
+    "share", "report",
 }  # fmt: skip
 
 

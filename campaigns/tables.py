@@ -55,3 +55,38 @@ class CampaignActRow(Base):
 
 
 append_only(CampaignActRow.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table
+
+
+class ReportMeasureRow(Base):
+    """Something that advertisers are told an average of; its lock makes answers wait for each other."""
+
+    __tablename__ = "report_measure"
+
+    measure: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    #: where roundings turn; drawn once, never told
+    shift: Mapped[float] = mapped_column(sa.Float)
+
+
+class ReportCellRow(Base):
+    """Who was in the same answered sets as whom. It stays after an erasure, as a number about a number."""
+
+    __tablename__ = "report_cell"
+
+    measure: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    cell: Mapped[int] = mapped_column(sa.Integer)
+
+
+class ReportAnswerRow(Base):
+    """What an advertiser was told of a campaign, once and for good; without ``people``, that nothing is told."""
+
+    __tablename__ = "report_answer"
+
+    campaign_id: Mapped[int] = mapped_column(
+        BigKey, sa.ForeignKey("campaign.id"), primary_key=True, autoincrement=False
+    )
+    measure: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    people: Mapped[int | None] = mapped_column(sa.Integer)
+    average: Mapped[float | None] = mapped_column(sa.Float)
+    step: Mapped[float | None] = mapped_column(sa.Float)

@@ -76,6 +76,17 @@ async def suppression(session: AsyncSession, address_hash: str) -> str:
     return row.reason if row is not None and row.lifted_at is None else ""
 
 
+async def attribute(session: AsyncSession, name: str, people: sa.Select[int]) -> dict[int, str]:
+    """Return what people have as one of their attributes; who has none, or is erased, is left out."""
+    value = SubscriberRow.attributes[name].as_string()
+    rows = await session.execute(
+        sa.select(SubscriberRow.id, value).where(
+            SubscriberRow.id.in_(people), SubscriberRow.erased_at.is_(None), value.is_not(None)
+        )
+    )
+    return {number: text for number, text in rows}  # noqa: C416 - a Row is a pair only to us
+
+
 async def highest(session: AsyncSession) -> int:
     """Return the highest number that any person has."""
     return await session.scalar(sa.select(sa.func.max(SubscriberRow.id))) or 0

@@ -6,12 +6,24 @@ from kit.config_section import Section
 
 
 class RecordsSettings(Section):
-    """What the privacy officer answers for: requests of people."""
+    """What the privacy officer answers for: requests of people, and what others are told."""
 
     answer_months: int = Field(default=1, ge=1, le=3)
     """Within how many months of its receipt a request of a person is answered; Art. 12(3) GDPR allows one."""
     extension_months: int = Field(default=2, ge=1, le=2)
     """By how many months that can be extended where a request is complex, with a reason (Art. 12(3) GDPR)."""
+    report_minimum: int = Field(default=20, ge=5)
+    """A number for advertisers speaks of so many people at least, also a difference of numbers (P10)."""
+    report_counts_to: int = Field(default=10, ge=1)
+    """To a multiple of this, numbers of people for advertisers are rounded down."""
+    income_attribute: str = Field(default="", pattern=r"^[a-z0-9_]{0,60}$")
+    """The attribute of people that holds their income; empty means that advertisers are told no average."""
+    income_most: float = Field(default=200_000.0, gt=0)
+    """A larger income counts as this one, so that nobody stands out."""
+    contacts_attribute: str = Field(default="", pattern=r"^[a-z0-9_]{0,60}$")
+    """The attribute of people that holds the number of their contacts; empty means that no average is told."""
+    contacts_most: float = Field(default=1000.0, gt=0)
+    """A larger number of contacts counts as this one."""
 
 
 class RetentionSettings(Section):

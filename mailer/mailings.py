@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from mailer.tables import MailingRow
+from mailer.tables import DeliveryRow, MailingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ async def latest(session: AsyncSession, most: int) -> tuple[Mailing, ...]:
     """Return the mailings written last, the newest first."""
     rows = await session.scalars(sa.select(MailingRow).order_by(MailingRow.id.desc()).limit(most))
     return tuple(_value(row) for row in rows)
+
+
+def recipients(mailing_id: int) -> sa.Select[int]:
+    """Return the SELECT of those who got a mailing: a mail server took the letter."""
+    return sa.select(DeliveryRow.subscriber_id).where(DeliveryRow.mailing_id == mailing_id, DeliveryRow.state == "sent")
 
 
 def _value(row: MailingRow) -> Mailing:

@@ -54,7 +54,7 @@ STORES = {
     "mailer/delivery.py", "mailer/mailings.py", "mailer/outbox.py", "mailer/fates.py", "mailer/leases.py",
     "mailer/compaction.py", "mailer/restored.py", "consent/optouts.py", "campaigns/restored.py",
     "campaigns/store.py", "campaigns/gathering.py", "campaigns/audience.py", "campaigns/reports.py",
-    "campaigns/retention.py", "campaigns/runner.py",
+    "campaigns/retention.py", "campaigns/runner.py", "campaigns/advertising.py",
     "campaigns/acts.py", "campaigns/watching.py", "mailer/canaries.py", "consent/troubles.py",
     "inbound/retention.py", "mailer/retention.py",
     "inbound/decisions.py", "inbound/deferred.py", "inbound/dispatch.py", "inbound/worlds.py", "inbound/imap.py",
@@ -76,7 +76,7 @@ PURE = {
     "mailer/links.py", "web/differences.py", "kit/retention.py",
     "consent/verifying.py", "consent/ledgerfile.py", "consent/deadlines.py", "consent/sentences.py",
     "mailer/throttle.py", "mailer/speeds.py", "campaigns/canary.py", "consent/guardians.py", "consent/admission.py",
-    "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py", "consent/sharefile.py",
+    "kit/doubtful.py", "web/seals.py", "inbound/sign_ups.py", "consent/sharefile.py", "campaigns/aggregates.py",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "asyncio",
