@@ -44,17 +44,20 @@ def foldable(mailing_id: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
     return sa.exists().where(DELIVERY.c.mailing_id == mailing_id, DELIVERY.c.state.in_(ENDED))
 
 
-async def fold(session: AsyncSession, mailing_id: int, *, limit: int) -> int:
-    """Turn at most ``limit`` ended deliveries of a mailing that is over into numbers; return how many.
+async def fold(session: AsyncSession, mailing_id: int, *, limit: int, after: int = 0) -> tuple[int, int | None]:
+    """Turn ended deliveries of a mailing that is over into numbers, at most ``limit``, to people after one of them.
 
-    Several may do it at once: what counts is what each one deleted itself.
+    Return how many, and the last person that was looked at (None: there is nobody after them). Several may do it at
+    once: what counts is what each one deleted itself.
     """
-    these = (
-        sa.select(DELIVERY.c.id).where(DELIVERY.c.mailing_id == mailing_id, DELIVERY.c.state.in_(ENDED)).limit(limit)
+    people = DELIVERY.c.subscriber_id
+    next_ones = sa.select(DELIVERY.c.id, people).where(
+        DELIVERY.c.mailing_id == mailing_id, DELIVERY.c.state.in_(ENDED), people > after
     )
+    found = (await session.execute(next_ones.order_by(people).limit(limit))).all()
     gone = await session.execute(
         sa.delete(DELIVERY)
-        .where(DELIVERY.c.id.in_(these), DELIVERY.c.state.in_(ENDED))
+        .where(DELIVERY.c.id.in_([id_ for id_, _ in found]), DELIVERY.c.state.in_(ENDED))
         .returning(*(_column(name) for name in _BY))
     )
     numbers = Counter(tuple(row) for row in gone)
@@ -70,7 +73,7 @@ async def fold(session: AsyncSession, mailing_id: int, *, limit: int) -> int:
             ),
             rows,
         )
-    return numbers.total()
+    return numbers.total(), found[-1][1] if len(found) == limit else None
 
 
 async def count_foldable(session: AsyncSession, mailings: sa.Select[int]) -> int:

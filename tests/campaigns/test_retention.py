@@ -71,8 +71,10 @@ async def test_the_numbers_are_the_same_after_each_step(database: Database) -> N
     before = await told(database, campaign)
     assert await rule.count(DUE) == 18
 
+    after: int | None = 0
     for folded in (5, 10, 15, 18):
-        await rule.clear(DUE, 0, 5)
+        assert after is not None
+        after = (await rule.clear(DUE, after, 5)).after
         assert await told(database, campaign) == before
         assert len(await left(database)) == 21 - folded
 
@@ -81,6 +83,25 @@ async def test_the_numbers_are_the_same_after_each_step(database: Database) -> N
     async with database.reading() as session:
         kinds = await session.scalar(sa.select(sa.func.count()).select_from(DeliveryTotalRow))
     assert kinds == len(FATES) - 1
+
+
+async def test_every_old_campaign_has_its_turn(database: Database) -> None:
+    """Each with numbers of its own, whatever the size of the steps."""
+    first = await over(database, 7)
+    async with database.transaction() as session:
+        await session.execute(sa.update(DeliveryRow).values(mailing_id=first + 4))
+        session.add(MailingRow(id=first + 4, name="x", topic="deals", subject="s", gate="done", created_at=NOW))
+        await session.flush()
+        session.add(CampaignRow(id=first + 4, state="finished", snapshot=7, created_at=NOW, finished_at=ENDED))
+        for person in range(1, 10):
+            session.add(DeliveryRow(mailing_id=first, subscriber_id=person, state="sent"))
+
+    assert await fold(database, most=2) == 9 + 6
+
+    async with database.reading() as session:
+        totals = sa.select(DeliveryTotalRow.mailing_id, sa.func.sum(DeliveryTotalRow.number))
+        rows = await session.execute(totals.group_by(DeliveryTotalRow.mailing_id).order_by(DeliveryTotalRow.mailing_id))
+        assert [tuple(row) for row in rows] == [(first, 9), (first + 4, 6)]
 
 
 @pytest.mark.parametrize(
