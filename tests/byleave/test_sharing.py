@@ -15,6 +15,7 @@ from consent.model import AgeBand, Door, Proof, Purpose, Standing, State, Subscr
 from consent.sharefile import Field, header, line, neutral
 from consent.standing import write_standings
 from consent.subscribers import Profile
+from consent.tables import PolicyAskRow, PolicyVersionRow
 from kit.addresses import parse_address
 from kit.db import Database, Session
 from tests.database import NOW, SECRETS
@@ -63,6 +64,19 @@ async def test_the_ledger_is_asked_and_not_its_cache_alone(database: Database) -
 
     async with database.reading() as session:
         assert await shared(session) == []
+
+
+@pytest.mark.parametrize("asks", ["*", "deals", "events"])
+async def test_who_is_asked_anew_by_a_policy_is_not_in_it(database: Database, asks: str) -> None:
+    """For everything, or for the topic; another topic has nothing to do with it (P15)."""
+    await given(database, "ann")
+    async with database.transaction() as session:
+        session.add(PolicyVersionRow(version="2", text="x", sha256="x", effective_at=NOW))
+        await session.flush()
+        session.add(PolicyAskRow(version="2", topic=asks))
+
+    async with database.reading() as session:
+        assert await shared(session) == (["ann"] if asks == "events" else [])
 
 
 async def test_an_import_brings_no_sharing_back(database: Database) -> None:

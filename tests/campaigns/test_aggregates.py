@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from campaigns.aggregates import COVERAGE, Chosen, choose, counted, number, rounded, step
 
 K = 5
-PEOPLE = 40
-SETS = st.lists(st.sets(st.integers(1, PEOPLE)).map(sorted), min_size=1, max_size=8)
+PEOPLE = 80
+PLACES = st.integers(1, PEOPLE)
+#: large sets that lie across each other, each without a few
+SETS = st.lists(
+    st.builds(
+        lambda first, last, without: sorted(set(range(min(first, last), max(first, last) + 1)) - without),
+        PLACES, PLACES, st.sets(PLACES, max_size=3),
+    ),
+    min_size=1, max_size=8,
+)  # fmt: skip
 
 
 class Book:
@@ -94,6 +102,15 @@ def test_one_more_can_not_be_isolated_by_three_reports() -> None:
     for wanted in (a, b, [*range(1, 151), 999]):
         assert book.ask(wanted) is not None
     assert 999 not in book.answered[-1]
+    assert book.smallest() >= 20
+
+
+def test_a_cell_that_was_divided_stays_so() -> None:
+    """All, the first half, then the second half with ten of the first: the ten would be known."""
+    book = Book(20)
+    for wanted in (range(1, 101), range(1, 51), range(41, 101)):
+        assert book.ask(list(wanted)) is not None
+    assert not book.answered[-1] & set(range(41, 51))
     assert book.smallest() >= 20
 
 
