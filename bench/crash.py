@@ -56,7 +56,7 @@ async def work(url: str, relay: str, folder: Path) -> None:
     async with RelayPool(parse_relays([relay]), connections=CONNECTIONS, helo="worker.example") as pool:
         courier = Courier(
             database, pool, prepare, hearing=Hearing(), journal=Journal(folder, jobs.worker),
-            has_lease=lambda: jobs.has_lease, is_stopping=lambda: jobs.is_stopping,
+            lease=lambda: jobs.lease, is_stopping=lambda: jobs.is_stopping,
         )  # fmt: skip
         runner = Runner(database, jobs.enqueue, jobs_alive=jobs.alive, chunk_size=CHUNK)
         jobs.register(store.SEND_CHUNK, courier.send_chunk)

@@ -133,7 +133,7 @@ async def _worker(
     journal = Journal(settings.var_folder / "journal", jobs.worker)
     courier = Courier(
         database, pool, partial(_prepare, press), hearing=hearing, journal=journal,
-        has_lease=lambda: jobs.has_lease, is_stopping=lambda: jobs.is_stopping, plan=_plan(ground),
+        lease=lambda: jobs.lease, is_stopping=lambda: jobs.is_stopping, plan=_plan(ground),
         slice_size=settings.mailer.slice_size, require_age=settings.consent.require_age,
         on_hard_bounce=partial(_suppress, ground), on_broken=partial(_hold, ground), known_workers=jobs.known_workers,
         pace=pace, presses=await _presses(settings.mailer),

@@ -74,6 +74,7 @@ class Jobs:
         self._running: set[asyncio.Task[Any]] = set()
         self._is_started = False
         self._last_beat = self._looked_at = float("-inf")
+        self._leases = 0
         self._beats: dict[str, tuple[datetime, float]] = {}  # of other workers, and since when each is unchanged
         self._stopping = asyncio.Event()
         self.worker = f"{self._process.host[:40]}-{self._process.pid}-{uuid.uuid4().hex[:8]}"
@@ -166,9 +167,13 @@ class Jobs:
         return self._stopping.is_set()
 
     @property
-    def has_lease(self) -> bool:
-        """Whether this worker beat so recently that nobody takes it for dead. Without it nothing new may begin."""
-        return lasting_seconds() - self._last_beat < self._settings.dead_after_seconds / 2
+    def lease(self) -> int | None:
+        """The number of the lease, while this worker beat so recently that nobody takes it for dead; else None.
+
+        Without it nothing new may begin. One that was lost and came back has another number: meanwhile others may have
+        settled what this worker held, so nothing of the old time may begin in the new one.
+        """
+        return self._leases if self._lasts(lasting_seconds()) else None
 
     async def start(self) -> None:
         """Begin to run jobs, on the running loop. :meth:`run` has to beat from then on; :meth:`stop` ends it."""
@@ -299,7 +304,12 @@ class Jobs:
             }  # fmt: skip
             statement = insert(session, WorkerBeatRow).values(id=self.worker, **row)
             await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
+        if not self._lasts(begun):
+            self._leases += 1
         self._last_beat = begun
+
+    def _lasts(self, moment: float) -> bool:
+        return moment - self._last_beat < self._settings.dead_after_seconds / 2
 
     async def _take_over(self) -> None:
         """Settle what dead workers held, make their jobs run again, and forget those that have none left."""

@@ -77,6 +77,7 @@ class _Batch:
     claim: str
     ready: list[Ready]
     outcomes: list[Outcome] = field(default_factory=list)
+    lease: int | None = None  # that it was claimed under; under another one nothing of it may begin
 
 
 class Courier:
@@ -90,7 +91,7 @@ class Courier:
         *,
         hearing: Hearing,
         journal: Journal,
-        has_lease: Callable[[], bool],
+        lease: Callable[[], int | None],
         is_stopping: Callable[[], bool] = lambda: False,
         plan: RetryPlan = PROMOTIONS,
         slice_size: int = 100,
@@ -107,7 +108,7 @@ class Courier:
         self._database, self._post, self._prepare = database, post, prepare
         self._attention = Attention(database, hearing, deaf_seconds=deaf_seconds)
         self._journal, self._clock, self._pace = journal, clock, pace
-        self._has_lease, self._is_stopping = has_lease, is_stopping
+        self._lease, self._is_stopping = lease, is_stopping
         self._plan, self._slice_size, self._require_age = plan, slice_size, require_age
         self._on_hard_bounce, self._on_broken, self._known_workers = on_hard_bounce, on_broken, known_workers
         self._presses = presses or ThreadPresses()
@@ -209,7 +210,7 @@ class Courier:
                 raise Temporary(f"no relay can be used: {trouble}", delay=5.0)
             if not (room := await self._pace.room(self._slice_size)):
                 continue
-            claim = uuid.uuid4().hex
+            claim, lease = uuid.uuid4().hex, self._lease()
             self._live.add(claim)
             taken = await self._claim(mailing_id, first, last, claim, room)
             if isinstance(taken, Shut) or taken.is_empty:
@@ -219,7 +220,7 @@ class Courier:
                 self._live.discard(claim)
                 continue
             rows, put_off = self._pace.part(taken.rows)
-            batch = _Batch(mailing_id, claim, [], put_off)
+            batch = _Batch(mailing_id, claim, [], put_off, lease)
             try:
                 await self._fill(batch, rows, compose)
             except Exception:
@@ -289,20 +290,18 @@ class Courier:
                 self._pace.refused(relay, ready.clearance.address.domain, outcome)
 
         try:
-            await self._post.send_many(
-                batch.ready, partial(self._may_start, batch.mailing_id, claim_journal), on_result
-            )
+            await self._post.send_many(batch.ready, partial(self._may_start, batch, claim_journal), on_result)
         except Exception as error:  # noqa: BLE001 - whatever it was, what is known of each letter has to be recorded
             _log.error("slice.broken", mailing_id=batch.mailing_id, error=type(error).__name__, exc_info=True)
         return [*outcomes, *map(unanswered, open_.values())]
 
-    def _may_start(self, mailing_id: int, claim_journal: ClaimJournal, ready: Ready) -> bool:
+    def _may_start(self, batch: _Batch, claim_journal: ClaimJournal, ready: Ready) -> bool:
         """Take the last look, immediately before MAIL FROM. When anything is in doubt, no."""
-        hindrance = self._attention.hindrance(mailing_id, ready.clearance)
+        hindrance = self._attention.hindrance(batch.mailing_id, ready.clearance)
         if hindrance is None:
             if self._is_stopping():
                 hindrance = Hindrance.STOPPING
-            elif not self._has_lease():
+            elif batch.lease is None or self._lease() != batch.lease:
                 hindrance = Hindrance.NO_LEASE
             elif not claim_journal.began(ready.row.id):
                 hindrance = Hindrance.NO_JOURNAL

@@ -98,7 +98,7 @@ async def test_jobs_run_are_tried_again_and_are_left_when_the_worker_stops(datab
         await enqueue(jobs, database, "flaky", job_id="s-2")
         await enqueue(jobs, database, "endless", job_id="s-3")
         await until(lambda: seen.count(("flaky",)) == 3 and ("endless",) in seen)
-        assert jobs.has_lease
+        assert jobs.lease == 1
 
     assert seen.count(("plain", 7, "x")) == 1
     assert await jobs.alive("s-") == 1  # the endless one is left for another worker
@@ -171,7 +171,7 @@ async def test_a_worker_that_is_only_silent_is_dead_after_its_time_but_not_surel
     assert await watch(other, 0.6) == [DeadWorker(silent.worker, is_surely_gone=False)]
     await silent._beat()
     assert await watch(other, 0.2) == []
-    assert not other.has_lease
+    assert other.lease is None
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -197,3 +197,17 @@ async def test_who_was_frozen_does_not_take_the_others_for_dead(database: Databa
     await asyncio.sleep(0.7)
 
     assert await other._dead_workers() == []
+
+
+async def test_a_lease_that_lapsed_comes_back_with_another_number(database: Database) -> None:
+    """So that what was begun under the old one can be told apart."""
+    jobs = Jobs(database, WorkerSettings(beat_seconds=0.1, dead_after_seconds=0.5, poll_seconds=0.05))
+    leases: list[int | None] = []
+
+    for pause in (0.0, 0.3, 0.0):
+        await jobs._beat()
+        leases.append(jobs.lease)
+        await asyncio.sleep(pause)
+        leases.append(jobs.lease)
+
+    assert leases == [1, 1, 1, None, 2, 2]

@@ -67,7 +67,7 @@ async def a_courier(
     database: Database, folder: Path, post: PaperPost, *, worker: str = "w1", **options: Any
 ) -> AsyncIterator[Courier]:
     """Run a courier until the end of the block."""
-    settings: dict[str, Any] = {"has_lease": lambda: True, "clock": lambda: NOW, "slice_size": 10} | options
+    settings: dict[str, Any] = {"lease": lambda: 1, "clock": lambda: NOW, "slice_size": 10} | options
     prepare_ = settings.pop("prepare", prepare)
     settings.setdefault("deaf_seconds", 60.0)  # a busy machine may stall a test for longer than the usual second
     courier = Courier(database, post, prepare_, hearing=Hearing(), journal=Journal(folder, worker), **settings)

@@ -200,7 +200,7 @@ async def test_in_doubt_nothing_begins(database: Database, tmp_path: Path, troub
     mailing, _ = await given_mailing(database, 5)
     post = PaperPost(outage="down" if trouble == "outage" else None)
 
-    async with a_courier(database, tmp_path / "j", post, has_lease=lambda: trouble != "lease") as courier:
+    async with a_courier(database, tmp_path / "j", post, lease=lambda: None if trouble == "lease" else 1) as courier:
         if trouble == "journal":
             (tmp_path / "j" / "w1" / "worker.json").unlink()
             (tmp_path / "j" / "w1").rmdir()
@@ -304,3 +304,20 @@ async def test_a_dead_workers_journal_is_settled_at_the_start(database: Database
 
     assert await counts(database, mailing) == Counts(sent=1, unknown=1, waiting=2)
     assert not (tmp_path / "w").exists()
+
+
+async def test_a_lease_that_was_lost_and_came_back_begins_nothing_of_the_old_time(
+    database: Database, tmp_path: Path
+) -> None:
+    """Row 6 of the fault matrix: a frozen worker wakes and beats at once; others may have settled its slice."""
+    mailing, _ = await given_mailing(database, 6)
+    post = PaperPost(pause=0.001)
+
+    def lease() -> int:
+        return 2 if len(post.sent) >= 2 else 1
+
+    async with a_courier(database, tmp_path, post, lease=lease) as courier:
+        with pytest.raises(Temporary):
+            await courier.send_chunk(mailing, *EVERYTHING)
+
+    assert await counts(database, mailing) == Counts(sent=2, waiting=4)

@@ -172,7 +172,7 @@ class World:
         self.worker = f"worker{self._workers}"
         self.courier = Courier(
             self.database, self.post, prepare, hearing=Hearing(), journal=Journal(self.folder / "journal", self.worker),
-            has_lease=lambda: True, slice_size=3, deaf_seconds=600.0, on_hard_bounce=self._close, clock=self.clock,
+            lease=lambda: 1, slice_size=3, deaf_seconds=600.0, on_hard_bounce=self._close, clock=self.clock,
         )  # fmt: skip
 
     async def end(self) -> None:

@@ -59,7 +59,10 @@ async def test_a_frozen_worker_is_fenced_and_wakes_in_peace(tmp_path: Path, data
                 meanwhile = await finished(database, campaign)
                 carried_on = min(one.begun_at for one in relay.record.begun if one.begun_at > stopped_at + LEASE / 2)
                 frozen.process.signal(signal.SIGCONT)
+                woken_at = time.monotonic()
                 counts = await quiet(database, campaign)
+                late = [one for one in relay.record.begun if one.subject == subject and one.begun_at > woken_at + 0.1]
+                assert late == []  # the old lease is over, whatever a new one says
                 check(relay, subject, meanwhile, counts)
                 assert carried_on - stopped_at < TAKEN_UP_SECONDS
                 unknown.append(meanwhile["unknown"])
