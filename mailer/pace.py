@@ -120,7 +120,8 @@ class Pace:
         self._answers: dict[str, Answer] = {}
         self._asks: dict[str, Ask] = {}
         self._scopes: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._due: dict[str, float] = {}
+        self._due: dict[str, float] = {}  # when the next letter has its turn, by limit
+        self._put_off: dict[str, float] = {}  # until when letters are put off, by limit
         self._room, self._pause = 0.0, SHORTEST_PAUSE_SECONDS
         self._sent: Counter[str] = Counter()
         self._history: deque[tuple[float, Counter[str]]] = deque(maxlen=SPEED_SECONDS)
@@ -158,7 +159,7 @@ class Pace:
 
     def again_seconds(self, domain: str) -> float:
         """Return after how long a letter that did not get its turn is tried again."""
-        return min(max(1.0, self._turn(domain) - self._lasting()), LONGEST_SECONDS)
+        return max(1.0, self._put_off_seconds(domain))
 
     # -- for the courier ----------------------------------------------------------------------------------------------
 
@@ -184,15 +185,15 @@ class Pace:
         """Part who goes now from who is put off because the limit of a domain is used up."""
         if self.is_free:
             return rows, []
-        now, at = self._lasting(), self._clock()
+        at = self._clock()
         go: list[Claimed] = []
         later: list[Outcome] = []
         for row in rows:
-            wait = self._turn(row.clearance.address.domain) - now
-            if wait <= AHEAD_SECONDS:
+            domain = row.clearance.address.domain
+            if self._has_turn(domain):
                 go.append(row)
             else:
-                then = at + timedelta(seconds=min(wait, LONGEST_SECONDS))
+                then = at + timedelta(seconds=self._put_off_seconds(domain))
                 later.append(Outcome(row.id, "waiting", "paced", next_at=then, was_started=False))
         return go, later
 
@@ -328,9 +329,12 @@ class Pace:
             self._scopes.clear()
         self._known = known
         self.is_free = self.speeds.are_free and not known.slowed
-        if len(self._scopes) > 100_000 or len(self._due) > 100_000:  # bounds memory on very many domains
+        if (
+            len(self._scopes) > 100_000 or max(len(self._due), len(self._put_off)) > 100_000
+        ):  # bounds memory on very many domains
             self._scopes.clear()
             self._due.clear()
+            self._put_off.clear()
             self._held = {scope: held for scope, held in self._held.items() if held.until > now}
         if now - self._swept_at > SWEEP_SECONDS and not self.speeds.are_free:
             self._swept_at = now
@@ -355,15 +359,31 @@ class Pace:
         found = [rate for rate in (self._share(EVERYTHING), by_relays) if rate is not None]
         return min(found, default=None)
 
-    def _turn(self, domain: str) -> float:
-        """Return when a letter to a domain would have its turn, and count it as having had it."""
+    def _has_turn(self, domain: str) -> bool:
+        """Whether a letter to a domain has its turn now or soon; it is counted then as having had it."""
         scope, now = of_domain(domain), self._lasting()
         rate = self._share(scope)
         if rate is None:
-            return now
+            return True
         at = max(self._due.get(scope, now), now)
+        if at - now > AHEAD_SECONDS:
+            return False
         self._due[scope] = at + 1 / rate
-        return at
+        return True
+
+    def _put_off_seconds(self, domain: str) -> float:
+        """Return after how long a letter without a turn is tried again: later than all who were put off before it.
+
+        It has no turn by that, and takes none from others: who comes back goes if somebody may go then. Counting those
+        who only wait as if they had gone would send everybody back behind everybody else, for ever.
+        """
+        scope, now = of_domain(domain), self._lasting()
+        rate = self._share(scope)
+        if rate is None:
+            return 0.0
+        at = max(self._put_off.get(scope, now), self._due.get(scope, now), now)
+        self._put_off[scope] = at + 1 / rate
+        return min(at - now, LONGEST_SECONDS)
 
 
 def _midnight(at: datetime) -> datetime:

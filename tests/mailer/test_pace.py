@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from consent import gate
@@ -278,3 +279,26 @@ async def test_who_waits_too_long_in_the_pool_comes_back(database: Database, tmp
     assert len(results) == 3
     assert len(withheld) >= 2
     assert all(isinstance(result, Withheld) and result.again_seconds >= 1 for result in withheld)
+
+
+async def test_whoever_is_put_off_has_a_turn_in_the_end(database: Database) -> None:
+    """Sixty letters at five a second take some twelve seconds, however often some of them are put off on the way."""
+    people = await given_subscribers(database, 60)
+    async with database.transaction() as session:
+        cleared = await gate.clear(session, people, "deals", now=NOW)
+    rows = {place: Claimed(place, 1, NOW, cleared[person]) for place, person in enumerate(people)}  # type: ignore[arg-type]  # all are cleared
+    speeds, passed = speeds_of((), domains=["example.com?rate=5/s"]), 0.0
+    pace = Pace(
+        database, speeds, worker="w", clock=lambda: NOW + timedelta(seconds=passed), lasting=lambda: 1000.0 + passed
+    )
+    due = dict.fromkeys(rows, 0.0)
+
+    while due and passed < 60:
+        go, later = pace.part([rows[place] for place, moment in due.items() if moment <= passed])
+        for row in go:
+            del due[row.id]
+        due |= {outcome.id: (outcome.next_at - NOW).total_seconds() for outcome in later if outcome.next_at}
+        passed += 0.1
+
+    assert due == {}
+    assert 9 < passed < 14
