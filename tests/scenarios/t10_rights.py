@@ -30,7 +30,7 @@ SETTINGS = {
 SLOW = [f"reader{number:02}@slow.test" for number in range(14)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Running]]:
     with installed(tmp_path_factory.mktemp("rights"), SETTINGS) as here:
         yield here, here.run()
