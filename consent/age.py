@@ -26,6 +26,11 @@ def age_band(birth_date: date | None, *, stated_over_13: bool, today: date) -> A
     return AgeBand.UNDER_13 if birth_date > youngest_birth_date(today) else AgeBand.OVER_13
 
 
+def held_age(birth_date: date | None, held: AgeBand, *, today: date) -> AgeBand:
+    """Return the age band of somebody we know: a date of birth counts before any word about it, and grows up."""
+    return held if birth_date is None else age_band(birth_date, stated_over_13=False, today=today)
+
+
 def is_plausible(birth_date: date, today: date) -> bool:
     """Whether a living person can have been born on that day."""
     return birth_date <= today and today.year - birth_date.year <= OLDEST_PLAUSIBLE

@@ -18,7 +18,7 @@ from consent import hearing
 from consent.chain import GENESIS, event_hash, wording_hash
 from consent.model import Act, Door, Event, Proof, Purpose, Standing, State, SubscriberId
 from consent.rules import fold
-from consent.standing import events_of, events_of_all, write_reach, write_standings
+from consent.standing import children_alone, events_of, events_of_all, write_reach, write_standings
 from consent.tables import ConsentEventRow, LedgerHeadRow, SubscriberRow, SuppressionRow, WordingRow
 from kit.addresses import without_addresses
 from kit.db import after_commit, insert
@@ -61,6 +61,11 @@ class Nothing:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NeedsGuardian(Nothing):
+    """Nothing was noted: a child under 13 can't ask for anything before a guardian has agreed (P8)."""
+
+
 Outcome = Done | Nothing
 
 
@@ -94,7 +99,13 @@ async def subscribe(
     at: datetime,
     purpose: Purpose = Purpose.PROMOTION,
 ) -> Outcome:
-    """Note that a person asks to receive topics. Nothing is sent for it until it is confirmed."""
+    """Note that a person asks to receive topics. Nothing is sent for it until it is confirmed.
+
+    Of a child under 13 without a guardian's consent nothing is noted, and so no door asks it to confirm (P8).
+    """
+    standing = fold(await _events(session, person))
+    if await children_alone(session, [person], at=at):
+        return NeedsGuardian(standing, "a guardian has to agree first")
     return await _join(session, Act.SUBSCRIBE, person, topics, source=source, at=at, purpose=purpose)
 
 

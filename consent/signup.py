@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger, subscribers
 from consent.admission import Form, Known, Rules, SignUp, Step
+from consent.age import held_age
 from consent.chain import wording_hash
 from consent.guardians import Guardianship, Stage, stage
 from consent.ledger import Done, Outcome, Source
@@ -116,7 +117,7 @@ async def known_of(session: AsyncSession, sign_up: SignUp, *, secrets: Secrets, 
         needs_guardian=True in said_no,
         suppression=await subscribers.suppression(session, secrets.address_hash(sign_up.address)),
         is_granted=bool(sign_up.topics) and granted.issuperset(sign_up.topics),
-        age=person.age_band if person else AgeBand.UNKNOWN,
+        age=await _age(session, sign_up.address, at=at),
         guardian_agreed=guardian_agreed,
         waits_for_guardian=await session.scalar(earlier_child.limit(1)) is not None,
     )
@@ -228,6 +229,13 @@ async def _person(
         .execution_options(synchronize_session=False)
     )
     return person
+
+
+async def _age(session: AsyncSession, address: EmailAddress, *, at: datetime) -> AgeBand:
+    """Return what is known about the age of whoever reads a mailbox, in whatever spelling: the youngest word counts."""
+    readers = await subscribers.among(session, numbers=(), addresses=[address])
+    ages = {held_age(one.birth_date, one.age_band, today=at.date()) for one in readers}
+    return next((age for age in (AgeBand.UNDER_13, AgeBand.OVER_13) if age in ages), AgeBand.UNKNOWN)
 
 
 def _told(sign_up: SignUp) -> datetime:

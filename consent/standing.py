@@ -1,6 +1,6 @@
 """Reads of consent, and the published SELECT of those who may be mailed, which other rooms join."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -81,8 +81,19 @@ def agreed_lately(topic: Any, *, now: Any) -> sa.ColumnElement[bool]:
     )
 
 
-def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.ColumnElement[bool]]:
-    old_enough = sa.or_(
+async def children_alone(session: AsyncSession, people: Collection[int], *, at: datetime) -> frozenset[SubscriberId]:
+    """Return those of some people who are known to be under 13 and have no guardian's consent (P8).
+
+    They are asked nothing, by whatever door. It is the gate's own rule, so that the two never differ.
+    """
+    born_by = youngest_birth_date(at.date())
+    alone = sa.not_(_old_enough(born_by=born_by, require_age=False))
+    found = await session.scalars(sa.select(SubscriberRow.id).where(SubscriberRow.id.in_(sorted(people)), alone))
+    return frozenset(SubscriberId(number) for number in found)
+
+
+def _old_enough(*, born_by: Any, require_age: bool) -> sa.ColumnElement[bool]:
+    return sa.or_(
         SubscriberRow.guardian_agreed.is_(True),
         sa.and_(SubscriberRow.birth_date.is_not(None), SubscriberRow.birth_date <= born_by),
         sa.and_(
@@ -92,6 +103,9 @@ def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.Colu
             else SubscriberRow.age_band != AgeBand.UNDER_13.value,
         ),
     )
+
+
+def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.ColumnElement[bool]]:
     suppressed = sa.exists().where(
         SuppressionRow.address_hash == SubscriberRow.address_hash, SuppressionRow.lifted_at.is_(None)
     )
@@ -99,7 +113,7 @@ def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.Colu
         sa.or_(SubscriberRow.paused_until.is_(None), SubscriberRow.paused_until <= now),
         SubscriberRow.address.is_not(None),
         SubscriberRow.erased_at.is_(None),
-        old_enough,
+        _old_enough(born_by=born_by, require_age=require_age),
         ~suppressed,
     ]
 

@@ -128,6 +128,9 @@ class Hand:
                 source = self._source(Door.REPLY, action.proof, wording=SUBSCRIBE_WORDING)
                 outcome = await ledger.subscribe(self.session, action.person, action.topics, source=source, at=self.at)
                 self._note("subscribe pending", outcome, action.topics)
+                if isinstance(outcome, ledger.NeedsGuardian):
+                    self._hand_on()  # P8: a child is asked nothing; a person answers
+                    return
                 details = {"topics": list(action.topics), "scope": "topics"}
                 self._write(Kind.CONFIRMATION, self.people[action.person], details, in_thread=True)
             case acts.Confirm():

@@ -1,7 +1,8 @@
 """The letters about a person's account: what each is written from, and whether one that waited is still wanted.
 
 Letters that nobody asked for (reminders, news of the policy) are looked at once more when they are claimed: who left,
-moved or may not be mailed since they were queued gets none.
+moved or may not be mailed since they were queued gets none. Nor does a child under 13 without a guardian's consent get
+a question to confirm, whichever door queued it (P8).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from datetime import date, datetime, timedelta
 from consent import moving, reminding, subscribers
 from consent.model import Purpose, Subscriber, SubscriberId
 from consent.moving import Move
+from consent.standing import children_alone
 from kit.addresses import EmailAddress
 from kit.db import Session
 from kit.errors import Permanent
@@ -59,12 +61,10 @@ async def say_erased(
 
 async def still_wanted(session: Session, batch: Sequence[Claimed], *, require_age: bool, at: datetime) -> list[Claimed]:
     """Return what of some claimed letters may go; the others end here, in the transaction of the claim."""
+    gone = await _to_children(session, batch, at=at)
     unasked = [one for one in batch if one.letter.kind in UNASKED]
-    if not unasked:
-        return list(batch)
     people = {one.letter.subscriber_id or 0 for one in unasked}
-    gone: set[int] = set()
-    for kind, purpose in ((Kind.REMINDER, Purpose.REMINDER), (Kind.POLICY, Purpose.PROMOTION)):
+    for kind, purpose in ((Kind.REMINDER, Purpose.REMINDER), (Kind.POLICY, Purpose.PROMOTION)) if unasked else ():
         found = await reminding.reachable(session, people, purpose=purpose, require_age=require_age, at=at)
         for one in unasked:
             reached = found.get(SubscriberId(one.letter.subscriber_id or 0))
@@ -72,6 +72,18 @@ async def still_wanted(session: Session, batch: Sequence[Claimed], *, require_ag
                 gone.add(one.id)
                 await outbox.record_done(session, one, "failed", at=at, response="not wanted any more")
     return [one for one in batch if one.id not in gone]
+
+
+async def _to_children(session: Session, batch: Sequence[Claimed], *, at: datetime) -> set[int]:
+    """End what asks children without a guardian's consent to confirm; return the numbers of those letters."""
+    asking = [one for one in batch if one.letter.kind is Kind.CONFIRMATION]
+    if not asking:
+        return set()
+    children = await children_alone(session, {one.letter.subscriber_id or 0 for one in asking}, at=at)
+    gone = [one for one in asking if one.letter.subscriber_id in children]
+    for one in gone:
+        await outbox.record_done(session, one, "failed", at=at, response="a guardian has to agree first")
+    return {one.id for one in gone}
 
 
 def about_account(letters: Letters, claimed: Claimed, to: Person, topics: Sequence[str]) -> OutgoingMail:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from consent import habits
 from consent.habits import FREQUENCIES, Habits, frequency_name, habits_of
-from consent.ledger import Nothing, pause, subscribe, withdraw
+from consent.ledger import NeedsGuardian, Nothing, pause, subscribe, withdraw
 from consent.model import Door, State
 from kit.db import Session
 from mailer.tokens import Purpose as For
@@ -105,7 +105,7 @@ async def _choose(visit: Visit, session: Session, wanted: set[str], at: datetime
     asked = await subscribe(session, visit.person, keys, source=visit.source(wording=wording), at=at)
     if not isinstance(asked, Nothing):
         await visit.house.ask_to_confirm(session, visit.person, keys, at)
-    return True
+    return not isinstance(asked, NeedsGuardian)
 
 
 async def _pause(visit: Visit, form: Form) -> Response:

@@ -193,6 +193,17 @@ async def test_joining_waits_for_the_mailed_address(town: Town) -> None:
     assert [event[0] for event in await town.events()] == ["withdraw_all", "subscribe", "confirm"]
 
 
+async def test_a_child_who_asks_by_mail_is_not_asked_to_confirm(town: Town) -> None:
+    """P8: nothing is noted and no letter goes to the child; a person reads the mail."""
+    async with town.database.transaction() as session:
+        await session.execute(sa.update(SubscriberRow).values(age_band="under_13"))
+
+    await town.intake.take(a_mail(text="subscribe events"), an_envelope(), NOW)
+
+    assert await town.events() == []
+    assert [row.kind for row in await town.outbox()] == ["hand_on"]
+
+
 async def test_a_forwarded_confirmation_grants_nothing(town: Town) -> None:
     """Joining is hard: only the mailed address says yes."""
     await town.intake.take(a_mail(text="unsubscribe"), an_envelope(), NOW)

@@ -497,8 +497,10 @@ async def test_no_second_try_as_somebody_older(desk: Desk) -> None:
     await desk.signs_up("kim@school.example")
     await desk.knows("lea@school.example", age=AgeBand.UNDER_13)
     await desk.signs_up("lea@school.example")
+    await desk.signs_up("Lea+older@school.example")  # the same mailbox
 
     assert await desk.looks() == [("guardian_request", "mum@example.org")]
+    assert [row.address for row in await desk.waiting()] == ["kim@school.example"]
 
 
 async def test_the_guardian_of_a_child_that_left_is_forgotten(desk: Desk) -> None:

@@ -11,11 +11,13 @@ from consent import ledger, policy, rights
 from consent.ledger import Source
 from consent.model import Door, Proof, Purpose
 from consent.tables import StandingRow, SubscriberRow
+from kit.addresses import parse_address
 from kit.config_service_mail import ServiceMailSettings
 from kit.db import Database
 from mailer import outbox
 from mailer.account_letters import still_wanted
 from mailer.notices import Notices
+from mailer.outbox import Kind, Letter
 from mailer.tables import OutboxRow
 from tests.database import NOW, SECRETS, given_subscribers
 
@@ -164,3 +166,22 @@ async def test_the_paused_are_told_too_and_those_who_left_are_not(database: Data
     await the_notices(database, lambda: NOW).tick()
 
     assert await letters(database) == [("policy", bob)]
+
+
+async def test_a_child_gets_no_question_to_confirm_whoever_queued_it(database: Database) -> None:
+    """P8: the last look before sending holds where a door forgot; it keeps no address then."""
+    child, other = await given_subscribers(database, 2)
+    async with database.transaction() as session:
+        await session.execute(sa.update(SubscriberRow).where(SubscriberRow.id == child).values(age_band="under_13"))
+        for person in (child, other):
+            letter = Letter(Kind.CONFIRMATION, parse_address(f"{person}@example.com"), "a" * 64, person)
+            await outbox.enqueue(session, letter, at=NOW, once_in=None)
+
+    async with database.transaction() as session:
+        batch = await outbox.claim(session, worker="w", token="t", at=NOW, most=5)
+        wanted = await still_wanted(session, batch, require_age=False, at=NOW)
+
+    assert [one.letter.subscriber_id for one in wanted] == [other]
+    async with database.reading() as session:
+        rows = (await session.execute(sa.select(OutboxRow.state, OutboxRow.address).order_by(OutboxRow.id))).all()
+    assert rows == [("failed", ""), ("claimed", f"{other}@example.com")]

@@ -4,9 +4,11 @@ from datetime import timedelta
 from zoneinfo import available_timezones
 
 import pytest
+import sqlalchemy as sa
 
 from consent.habits import Habits, habits_of
 from consent.model import Act, Door
+from consent.tables import SubscriberRow
 from mailer.tokens import Purpose as For
 from tests.web.shop import Shop
 from web.catalogues import TEXTS, load, read
@@ -96,6 +98,20 @@ async def test_nothing_is_ticked_that_was_not_chosen_and_leaving_is_the_first_bu
     assert page.count(" checked") == 1
     assert 'name="frequency" value="all" id="frequency" checked' in page
     assert page.index('value="leave"') < page.index('type="checkbox"')
+
+
+async def test_a_child_who_ticks_a_topic_is_not_asked_to_confirm(shop: Shop) -> None:
+    """P8: without a guardian's consent nothing is noted; leaving works all the same."""
+    await shop.client.post(shop.url(For.PREFERENCES), data={"do": "save", "topic": "events"})
+    async with shop.database.transaction() as session:
+        await session.execute(sa.update(SubscriberRow).values(age_band="under_13"))
+    before = await shop.events()
+
+    await shop.client.post(shop.url(For.PREFERENCES), data={"do": "save", "topic": ["deals", "events"]})
+
+    assert (shop.asked, await shop.events()) == ([], before)
+    await shop.client.post(shop.url(For.PREFERENCES), data={"do": "save"})
+    assert await shop.granted() == ()
 
 
 async def test_what_we_hold_is_shown_as_far_as_a_friend_may_see_it(shop: Shop) -> None:
