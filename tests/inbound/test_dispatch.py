@@ -194,14 +194,16 @@ async def test_joining_waits_for_the_mailed_address(town: Town) -> None:
 
 
 async def test_a_child_who_asks_by_mail_is_not_asked_to_confirm(town: Town) -> None:
-    """P8: nothing is noted and no letter goes to the child; a person reads the mail."""
+    """P8: leaving works, joining is not even noted and no question goes to the child; a person reads the mail."""
     async with town.database.transaction() as session:
         await session.execute(sa.update(SubscriberRow).values(age_band="under_13"))
+    await town.intake.take(a_mail(text="unsubscribe"), an_envelope(), NOW)
 
-    await town.intake.take(a_mail(text="subscribe events"), an_envelope(), NOW)
+    later = NOW + timedelta(minutes=5)
+    await town.intake.take(a_mail(text="subscribe deals", message_id="2@x"), an_envelope(), later)
 
-    assert await town.events() == []
-    assert [row.kind for row in await town.outbox()] == ["hand_on"]
+    assert [event[0] for event in await town.events()] == ["withdraw_all"]
+    assert [row.kind for row in await town.outbox()] == ["receipt", "hand_on"]
 
 
 async def test_a_forwarded_confirmation_grants_nothing(town: Town) -> None:
