@@ -19,6 +19,7 @@ Reference = Annotated[str, typer.Option("--reference", help="Where the letter li
 def who(by: str) -> str:
     """Return who does it."""
     if by.strip():
+        keepable(by)
         return by.strip()
     try:
         return getpass.getuser()

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from byleave import console, paper, rights
+from byleave.answerable import keepable
 from byleave.context import settings_of
 from byleave.files import new_file, read_bytes
 from byleave.wiring import Ground, open_ground
 from consent import book
 from consent import subscribers as store
 from consent.age import age_band
-from consent.cards import carries_card_number
 from consent.enrol import BATCH, Enrolled, enrol
 from consent.imports import Line, read_lines
 from consent.ledger import Done, Source, subscribe
@@ -63,6 +63,7 @@ def import_(
     with console.plain_errors():
         if not source.strip():
             console.fail("--source must say where these people agreed; it is the evidence of their consent")
+        keepable(source, file.name)
         how = _How(over_13=over_13, share=share, dry_run=dry_run, quiet=as_json)
         report = asyncio.run(_import(settings_of(context), file, topic, source.strip(), how))
     if as_json:
@@ -172,8 +173,7 @@ def add(
 ) -> None:
     """Add one person: granted on the evidence of --source, else pending until they confirm."""
     with console.plain_errors():
-        if carries_card_number(f"{email}\n{name}\n{source}"):
-            console.fail("this carries what looks like a card number; card data is never taken (P14)")
+        keepable(email, name, source)
         band = age_band(None, stated_over_13=over_13, today=datetime.now(UTC).date())
         profile = Profile(parse_address(email), name=name[:200], language=language[:35], age_band=band)
         shown = asyncio.run(_add(settings_of(context), profile, topic, source.strip()))

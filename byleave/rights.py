@@ -1,13 +1,13 @@
 """``byleave subscribers export``, ``erase``, ``purchases``: rights of people by hands of staff; what they bought."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from byleave import console
+from byleave.answerable import here_and_now, keepable, who
 from byleave.context import settings_of
 from byleave.files import read_bytes
 from byleave.wiring import open_ground
@@ -48,6 +48,7 @@ def erase(
     with console.plain_errors():
         if not yes:
             console.fail("nothing was erased: it can't be undone; say --yes")
+        keepable(reason)
         number = asyncio.run(_erase(settings_of(context), email, reason.strip()))
     if as_json:
         console.say_json({"erased": number})
@@ -76,11 +77,11 @@ def purchases(
 
 async def _export(settings: Settings, email: str) -> dict[str, Any]:
     from consent.subscribers import find
-    from web.rights import export as everything
+    from web.rights import hand_over
 
-    async with open_ground(settings) as ground, ground.database.reading() as session:
+    async with open_ground(settings) as ground, ground.database.transaction() as session:
         person = await find(session, parse_address(email))
-        kept = await everything(session, person.id) if person else None
+        kept = await hand_over(session, person.id, by=who(""), at=here_and_now(settings)) if person else None
     if kept is None:
         raise NobodyKnown
     return kept
@@ -97,7 +98,10 @@ async def _erase(settings: Settings, email: str, reason: str) -> int:
         person = await find(session, parse_address(email))
         if person is None:
             raise NobodyKnown
-        await everywhere(session, person.id, secrets=ground.secrets, source=source, at=datetime.now(UTC))
+        await everywhere(
+            session, person.id, secrets=ground.secrets, source=source, by=who(""), note=reason,
+            at=here_and_now(settings),
+        )  # fmt: skip
         return person.id
 
 

@@ -111,6 +111,7 @@ def stop(
 ) -> None:
     """End a person's agreement to sharing, and nothing else."""
     with console.plain_errors():
+        keepable(reason)
         changed = asyncio.run(_stop(settings_of(context), person, reason.strip()))
     if as_json:
         console.say_json({"changed": changed})

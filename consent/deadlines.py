@@ -13,6 +13,8 @@ from datetime import date, datetime
 
 from kit.errors import Permanent
 
+ANSWER_MONTHS = 1  # Art. 12(3)
+
 
 class RequestKind(enum.StrEnum):
     """What a person asks for, with its article of the GDPR."""

@@ -6,7 +6,16 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.deadlines import Request, RequestAct, RequestKind, RequestOutcome, Step, after
+from consent.deadlines import (
+    ANSWER_MONTHS,
+    Request,
+    RequestAct,
+    RequestKind,
+    RequestOutcome,
+    Step,
+    after,
+    months_after,
+)  # fmt: skip
 from consent.tables import PrivacyRequestRow, PrivacyRequestStepRow
 from kit.addresses import without_addresses
 
@@ -37,6 +46,26 @@ async def append(session: AsyncSession, number: int, step: Step) -> None:
         )
     )  # fmt: skip
     await session.flush()
+
+
+async def add_answered(
+    session: AsyncSession, kind: RequestKind, person: int, *, by: str, note: str = "", at: datetime
+) -> None:
+    """Enter a request that was answered the moment it was made, once a day of a kind: by number alone."""
+    day = at.date()
+    answered = sa.exists().where(
+        PrivacyRequestStepRow.request_id == PrivacyRequestRow.id,
+        PrivacyRequestStepRow.outcome == RequestOutcome.ANSWERED.value,
+        PrivacyRequestStepRow.at == PrivacyRequestRow.at,
+    )
+    same = sa.select(PrivacyRequestRow.id).where(
+        PrivacyRequestRow.subscriber_id == person, PrivacyRequestRow.kind == kind.value,
+        PrivacyRequestRow.received_on == day, answered,
+    )  # fmt: skip
+    if await session.scalar(same.limit(1)) is not None:
+        return  # a reader of links asks a hundred times; the register only grows
+    number = await add(session, Request(0, kind, person, "", day, months_after(day, ANSWER_MONTHS), by), at=at)
+    await append(session, number, Step(at, RequestAct.CLOSED, by, note, RequestOutcome.ANSWERED))
 
 
 async def load(session: AsyncSession, number: int) -> Request | None:

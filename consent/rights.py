@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import known_addresses, ledger, purchases, subscribers
+from consent.habits import habits_of
 from consent.ledger import Source
 from consent.model import AgeBand, SubscriberId
 from consent.record import record
@@ -53,6 +54,7 @@ async def export(session: AsyncSession, person: SubscriberId) -> dict[str, Any] 
     if known is None or known.address is None:
         return None
     kept = await record(session, known.address)
+    habits = await habits_of(session, person)
     moves = await session.execute(
         sa.select(MoveRow.asked_at, MoveRow.old_address, MoveRow.new_address, MoveRow.state)
         .where(MoveRow.subscriber_id == person)
@@ -61,6 +63,7 @@ async def export(session: AsyncSession, person: SubscriberId) -> dict[str, Any] 
     return {
         **(kept or {}),
         "billing_address": known.billing_address,
+        "frequency_days": habits.frequency_days if habits else 0,
         "purchases": [{"item": item, "bought_on": day.isoformat()} for item, day in await _purchases(session, person)],
         "further_addresses": [
             {"keyed_hash": code, "kind": kind, "since": since.isoformat()}

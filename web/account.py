@@ -102,8 +102,8 @@ async def download_text(visit: Visit) -> Response:
 async def _file(visit: Visit, kind: str) -> Response:
     if await _welcome(visit) is None:
         return _over(visit)
-    async with visit.house.database.reading() as session:
-        kept = await rights.export(session, visit.person)
+    async with visit.house.database.transaction() as session:
+        kept = await rights.hand_over(session, visit.person, by=rights.THEMSELVES, at=_now(visit))
     if kept is None:
         return _over(visit)
     text = json.dumps(kept, ensure_ascii=False, indent=2) if kind == "json" else rights.readable(kept)
@@ -133,8 +133,8 @@ async def _put_right(visit: Visit, person: Subscriber, form: Form) -> Response:
 
 async def _move(visit: Visit, person: Subscriber, form: Form) -> Response:
     new = try_address(form.one("new_email", required=True))
-    if new is None:
-        form.refuse("new_email", "errors.address")
+    if new is None or carries_card_number(str(new)):
+        form.refuse("new_email", "account.card" if new else "errors.address")
         return await _page(visit, person, form=form, status=422)
     async with visit.house.database.transaction() as session:
         asked = await ask_to_move(session, person.id, new, secrets=visit.house.accounts.secrets, at=_now(visit))
@@ -147,7 +147,10 @@ async def _erase(visit: Visit, person: Subscriber, form: Form) -> Response:
         return await _page(visit, person, form=form, status=422)
     source = visit.source(wording=visit.text("account.erase_sure"))
     async with visit.house.database.transaction() as session:
-        await rights.erase(session, person.id, secrets=visit.house.accounts.secrets, source=source, at=_now(visit))
+        await rights.erase(
+            session, person.id, secrets=visit.house.accounts.secrets, source=source, by=rights.THEMSELVES,
+            at=_now(visit),
+        )  # fmt: skip
     return visit.answer("press.html", {"section": "erased", "said": visit.text("erased.done")})
 
 

@@ -10,13 +10,25 @@ from starlette.responses import Response
 
 from consent import standing
 from consent.habits import Habits, frequency_name, habits_of
-from consent.model import Act, Event
+from consent.model import Act, AgeBand, Event
 from mailer.tokens import Purpose
 from web.catalogues import Catalogue
 from web.house import masked
 from web.page import Page
 from web.visit import Visit
 
+#: Beside the facts: what other rooms hold. Named whether there is any of it, so that naming tells a friend nothing.
+MORE = ("purchases", "addresses", "letters", "mails", "policies", "blocks")
+#: By which name of this page each part of what can be exported is told; a test compares the two.
+TOLD = {
+    "id": "address", "email": "address", "name": "name", "language": "language", "time_zone": "time_zone",
+    "country": "country", "phone": "phone", "birth_date": "birth_date", "age": "age", "attributes": "attributes",
+    "billing_address": "billing_address", "frequency_days": "frequency", "paused_until": "paused",
+    "topics": "history", "reminder": "history", "third_party_sharing": "history", "left_all_at": "history",
+    "events": "history", "erased_at": "blocks", "suppressed": "blocks", "policies": "policies",
+    "purchases": "purchases", "further_addresses": "addresses", "changes_of_address": "addresses",
+    "promotions": "letters", "other_letters": "letters", "your_mails_to_us": "mails",
+}  # fmt: skip
 MOST_EVENTS = 50  # the newest; bounds the page of somebody who changed their mind every day
 
 
@@ -35,6 +47,7 @@ async def show(visit: Visit) -> Response:
         "address": masked(known.person),
         "facts": _facts(known, catalogue),
         "events": [_told(event, catalogue, names) for event in reversed(events[-MOST_EVENTS:])],
+        "more": [catalogue.text(f"held.{name}") for name in MORE],
         "is_cut": len(events) > MOST_EVENTS,
         "back": f"/p/{visit.link}",
     }
@@ -50,6 +63,8 @@ def _facts(known: Habits, catalogue: Catalogue) -> list[tuple[str, str, bool]]:
         "name": person.name,
         "phone": kept if person.phone else "",
         "birth_date": kept if person.birth_date else "",
+        "age": kept if person.age_band is not AgeBand.UNKNOWN else "",
+        "billing_address": kept if person.billing_address else "",
         "country": person.country,
         "language": person.language,
         "time_zone": person.time_zone,

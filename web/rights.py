@@ -8,12 +8,15 @@ from typing import Any
 import consent.rights
 import inbound.personal
 import mailer.personal
+from consent import register
+from consent.deadlines import RequestKind
 from consent.ledger import Source
 from consent.model import SubscriberId
 from kit.db import Session
 from kit.secrets import Secrets
 from mailer.account_letters import say_erased
 
+THEMSELVES = "the person, by the account page"  # who answered a request, as the register names them
 MOST_DEPTH = 6  # of the readable text; deeper is told as JSON
 
 
@@ -26,13 +29,24 @@ async def export(session: Session, person: SubscriberId) -> dict[str, Any] | Non
     return {**kept, **letters, "your_mails_to_us": await inbound.personal.export(session, person)}
 
 
-async def erase(session: Session, person: SubscriberId, *, secrets: Secrets, source: Source, at: datetime) -> bool:
-    """Erase a person in every room and queue the last letter; False where there was nothing left."""
+async def hand_over(session: Session, person: SubscriberId, *, by: str, at: datetime) -> dict[str, Any] | None:
+    """Return everything that is kept of a person, and enter in the register that it was asked for and given."""
+    kept = await export(session, person)
+    if kept is not None:
+        await register.add_answered(session, RequestKind.ACCESS, person, by=by, at=at)
+    return kept
+
+
+async def erase(
+    session: Session, person: SubscriberId, *, secrets: Secrets, source: Source, by: str, note: str = "", at: datetime
+) -> bool:
+    """Erase a person in every room, queue the last letter, and enter it in the register; False: nothing was left."""
     gone = await consent.rights.erase(session, person, secrets=secrets, source=source, at=at)
     if gone is None:
         return False
     await mailer.personal.forget(session, person, at=at)
     await inbound.personal.forget(session, person)
+    await register.add_answered(session, RequestKind.ERASURE, person, by=by, note=note, at=at)
     address, language = gone
     await say_erased(session, person, address, language, secrets=secrets, at=at)
     return True

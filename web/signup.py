@@ -14,6 +14,7 @@ from starlette.responses import Response
 from consent import policy
 from consent.admission import Form as Shown
 from consent.age import AGE_OF_OWN_CONSENT, OLDEST_PLAUSIBLE
+from consent.cards import carries_card_number
 from consent.policy import TopicValue
 from consent.signup import note
 from kit.addresses import EmailAddress, try_address
@@ -106,6 +107,9 @@ def _address(form: Form, name: str, desk: SignUps) -> EmailAddress | None:
     """Return an address that can be written to, or say by its words alone what is wrong with it."""
     text = form.one(name, most=320, required=True)
     address, settings = try_address(text), desk.settings
+    if carries_card_number(text):  # P14: no card data is ever accepted
+        form.refuse(name, "account.card")
+        return None
     if address is None or "." not in address.domain:
         form.refuse(name, "errors.address")
         return None

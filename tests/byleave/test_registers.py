@@ -125,3 +125,22 @@ def test_a_disclosure_is_entered_and_found(here: Installation, tmp_path: Path) -
     here.byleave("disclosures", "show", "9", expect=1)
     here.byleave("disclosures", "add", *law[:2], "--ground", "law", "--given", CARD, expect=1)
     here.byleave("disclosures", "add", "--to", " ", "--ground", "law", "--given", "x", expect=1)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("requests", "add", "access", "--by", CARD),
+     ("subscribers", "import", "people.csv", "--topic", "deals", "--source", CARD),
+     ("subscribers", "add", "a@inbox.test", "--topic", "deals", "--name", CARD),
+     ("share", "stop", "1", "--reason", CARD)],
+    ids=["who", "source", "name", "reason"],
+)  # fmt: skip
+def test_no_door_for_text_takes_a_card_number(here: Installation, command: tuple[str, ...]) -> None:
+    """P14: refused, and not said again in the complaint."""
+    (here.folder / "people.csv").write_text("email\na@inbox.test\n")
+    given = [str(here.folder / one) if one == "people.csv" else one for one in command]
+
+    here.byleave(*given, expect=1)
+
+    assert "card number" in here.complaint
+    assert "4111" not in here.complaint

@@ -24,12 +24,17 @@ def test_an_erased_person_stays_out_of_imports(here: Installation) -> None:
     """Nothing without --yes; afterwards a list with the address leaves it out, and staff can't add it."""
     people(here, "ann@inbox.test", "bob@inbox.test")
     here.byleave("subscribers", "erase", "ann@inbox.test", "--reason", "a letter", expect=1)
+    card = "paid by 4111 1111 1111 1111"
+    here.byleave("subscribers", "erase", "ann@inbox.test", "--reason", card, "--yes", expect=1)
     assert here.ask("subscribers", "show", "ann@inbox.test")["name"] == "Somebody"
 
     here.ask("subscribers", "erase", "ann@inbox.test", "--reason", "a letter", "--yes")
     again = people(here, "ann@inbox.test", "Ann+x@inbox.test", "bob@inbox.test")
 
     assert (again["added"], again["granted"], again["erased"]) == (0, 0, 2)
+    (entry,) = here.ask("requests", "list", "--all")
+    assert (entry["kind"], entry["state"], entry["person"]) == ("erasure", "answered", 1)
+    assert "ann@inbox.test" not in str(entry)
     here.byleave("subscribers", "show", "ann@inbox.test", expect=1)
     here.byleave("subscribers", "add", "ann@inbox.test", "--topic", "deals", expect=1)
     here.byleave("subscribers", "erase", "ann@inbox.test", "--reason", "a letter", "--yes", expect=1)

@@ -15,8 +15,8 @@ from inbound.model import Envelope, Reading
 from inbound.readers import ThreadReaders
 from inbound.world import World
 from kit.addresses import parse_address
-from kit.db import Database
-from mailer.outbox import Kind, Letter, enqueue
+from kit.db import Base, Database
+from mailer.outbox import Kind, Letter, claim, enqueue, record_done
 from mailer.tokens import Purpose
 from tests.database import NOW, SECRETS
 from tests.inbound.taking import ANNA, BOB, HOUSE, SERVICE, TOKENS, Town, a_mail, an_envelope, simple_read, town_on
@@ -143,6 +143,34 @@ async def test_a_human_letter_is_handed_on_and_kept_nowhere_else(town: Town) -> 
     (row,) = await town.outbox()
     assert (row.kind, row.raw) == ("hand_on", raw)
     assert [(mail.state, mail.raw, mail.envelope) for mail in await town.mails()] == [("decided", None, {})]
+
+
+async def test_nothing_of_a_human_letter_stands_anywhere_once_it_was_handed_on(town: Town) -> None:
+    """P9: no column of any table holds a word of its text, its subject or its sender; only that there was one."""
+    words = ("Zanzibar4711", "quagga", "quite.private")
+    raw = a_mail(text=f"Where is {words[0]}?", subject=f"My {words[1]}", sender=f"{words[2]}@elsewhere.example")
+    await town.intake.take(raw, an_envelope(f"{words[2]}@elsewhere.example"), NOW)
+    assert [await everywhere(town.database, one) for one in words] == [["outbox"]] * 3
+
+    async with town.database.transaction() as session:
+        (claimed,) = await claim(session, worker="w", token="t", at=NOW, most=5)
+        assert await record_done(session, claimed, "sent", at=NOW)
+
+    assert [await everywhere(town.database, one) for one in words] == [[]] * 3
+
+
+async def everywhere(database: Database, text: str) -> list[str]:
+    """Return the tables in which a text stands in any column, also within bytes."""
+    async with database.reading() as session:
+        return [
+            table.name
+            for table in Base.metadata.sorted_tables
+            if any(
+                text in str(value)  # of bytes: their ASCII as it is
+                for row in await session.execute(sa.select(table))
+                for value in row
+            )
+        ]
 
 
 async def test_the_same_mail_by_any_channel_counts_once(town: Town) -> None:

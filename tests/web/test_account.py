@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from consent import purchases, subscribers
+from consent import purchases, register, subscribers
 from consent.purchases import Purchase
 from consent.tables import MoveRow, SubscriberRow
 from kit.addresses import parse_address
@@ -27,6 +27,11 @@ async def letters(shop: Shop) -> list[tuple[str, str]]:
     async with shop.database.reading() as session:
         rows = await session.execute(sa.select(OutboxRow.kind, OutboxRow.address).order_by(OutboxRow.id))
         return [(kind, address) for kind, address in rows]
+
+
+async def requests(shop: Shop) -> list[tuple[str, int | None, str, str]]:
+    async with shop.database.reading() as session:
+        return [(one.kind.value, one.subscriber_id, one.state, one.by) for one in await register.all_requests(session)]
 
 
 async def test_the_link_is_mailed_to_the_address_that_we_know_and_the_answer_is_always_the_same(shop: Shop) -> None:
@@ -121,7 +126,8 @@ async def test_a_change_of_address_asks_both(shop: Shop) -> None:
 
     assert NEW in answer.text
     assert await letters(shop) == [("move_new", NEW), ("move_old", str(ANNA))]
-    assert (await shop.client.post(link(shop), data={"do": "move", "new_email": "no address"})).status_code == 422
+    for wrong in ("no address", "4111111111111111@x.example"):  # P14: no card number
+        assert (await shop.client.post(link(shop), data={"do": "move", "new_email": wrong})).status_code == 422
 
     async with shop.database.reading() as session:
         number = await session.scalar(sa.select(MoveRow.id))
@@ -155,6 +161,7 @@ async def test_my_data_comes_as_json_and_as_text(shop: Shop) -> None:
     assert machine.headers["cache-control"] == "no-store"
     assert "email: anna@example.org" in text.text
     assert "act: confirm" in text.text
+    assert await requests(shop) == [("access", shop.anna, "answered", "the person, by the account page")]
 
 
 async def test_erasure_wants_its_box_ticked(shop: Shop) -> None:
@@ -169,6 +176,7 @@ async def test_erasure_wants_its_box_ticked(shop: Shop) -> None:
     assert await shop.granted() == ()
     assert (await shop.client.get(url)).status_code == 410
     assert await letters(shop) == [("erased", str(ANNA))]
+    assert await requests(shop) == [("erasure", shop.anna, "answered", "the person, by the account page")]
     one_click = await shop.client.post(shop.url(For.ONE_CLICK), data={"List-Unsubscribe": "One-Click"})
     assert one_click.status_code == 200
     assert (await shop.client.get(shop.url(For.PREFERENCES))).status_code == 200

@@ -1,6 +1,7 @@
 """The preference page: all choices kept or none, a pause, and what we hold; the ways out stay one press."""
 
-from datetime import timedelta
+import html
+from datetime import date, timedelta
 from zoneinfo import available_timezones
 
 import pytest
@@ -11,6 +12,7 @@ from consent.model import Act, Door
 from consent.tables import SubscriberRow
 from mailer.tokens import Purpose as For
 from tests.web.shop import Shop
+from web import held, rights
 from web.catalogues import TEXTS, load, read
 from web.zones import ZONES
 
@@ -124,6 +126,24 @@ async def test_what_we_hold_is_shown_as_far_as_a_friend_may_see_it(shop: Shop) -
     assert "left <b><bdi>Deals</bdi></b>" in page
     assert "Events &amp; &lt;Meet-ups&gt;" in page
     assert (await shop.client.get(f"/p/{shop.tokens.make(For.PREFERENCES, 99, 0)}/held")).status_code == 404
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_what_we_hold_names_everything_that_an_export_has(shop: Shop, language: str) -> None:
+    """GDPR 15: no part of the file is one that the page keeps quiet about; values that reach further are not shown."""
+    await shop.prefers(language)
+    async with shop.database.transaction() as session:
+        private = {"phone": "+49 30 1", "billing_address": "1 Way", "birth_date": date(1990, 5, 1)}
+        await session.execute(sa.update(SubscriberRow).values(**private))
+    async with shop.database.reading() as session:
+        kept = await rights.export(session, shop.anna)
+    page = html.unescape((await shop.client.get(shop.url(For.PREFERENCES) + "/held")).text)
+
+    assert kept is not None
+    assert set(kept) == set(held.TOLD)
+    for name in held.TOLD.values():
+        assert load()[language].text(f"held.{name}") in page, name
+    assert not any(text in page for text in ("+49 30 1", "1 Way", "1990"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -131,7 +131,9 @@ async def test_everybody_gets_the_same_answer_for_the_same_work(visitor: Visitor
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"email": "jo@example"}, "email"), ({"email": "jo"}, "email"), ({"email": ""}, "email"),
+        ({"email": "jo@example"}, "email"), ({"email": "jo"}, "email"),
+        ({"email": "4111111111111111@x.example"}, "email"),
+        ({"email": ""}, "email"),
         ({"email": "Jo <jo@example.org>"}, "email"), ({"email": "jo@example.org\r\nBcc: eve@evil.example"}, "email"),
         ({"topic": "nonsense"}, "topic"), ({"age": ""}, "age"), ({"age": "old"}, "age"), ({"age": "-1"}, "age"),
         ({"age": "126"}, "age"), ({"email": "x@mailinator.com"}, "email"),
