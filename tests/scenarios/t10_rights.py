@@ -1,6 +1,7 @@
 """Rights of customers, end to end: a new address in mid-campaign, erasure and an import after it, a new policy, a file.
 
-Real pages over HTTP, real letters through the sandbox relay, real answers by SMTP. One installation for all stories.
+Real pages over HTTP, real letters through the sandbox relay, real answers by SMTP. One installation for all stories, in
+any order; the slow people have a topic of their own.
 """
 
 import asyncio
@@ -69,25 +70,25 @@ def campaign_letters(world: World, subject: str, *addresses: str) -> list[str]:
 async def test_a_customer_changes_address_in_the_middle_of_a_campaign(world: World) -> None:
     """P12: what has not begun goes to the new address, once in all; the old address still speaks for the person."""
     old, new = "anna@slow.test", "anna.new@quick.test"
-    await asyncio.to_thread(world.here.import_people, [*SLOW, old])
+    await asyncio.to_thread(world.here.import_people, [*SLOW, old], topics=("courses",))
     account = await account_of(world, old)
     assert (await world.client.post(account, data={"do": "move", "new_email": new})).status_code == 200
     proof = link_in(await letter_with(world, new, "Please confirm your new e-mail address"), "n")
     told = link_in(await letter_with(world, old, "Your e-mail address with us is to change"), "o")
 
-    campaign = await asyncio.to_thread(world.here.launch, "Mid sale")
+    campaign = await asyncio.to_thread(world.here.launch, "Mid sale", topic="courses")
     async with asyncio.timeout(SECONDS):
         while len(campaign_letters(world, "Mid sale", *SLOW)) < 2:  # noqa: ASYNC110 - the relay tells nobody
             await asyncio.sleep(0.05)
     assert campaign_letters(world, "Mid sale", old, new) == []
     assert (await world.client.get(proof)).status_code == 200  # a scanner opens it: nothing happens
     assert "from now on" in (await world.client.post(proof)).text
-    counts = await finished(world.database, campaign)
+    await finished(world.database, campaign)
 
-    assert counts["sent"] >= len(SLOW) + 1  # and people of other stories
+    assert sorted(campaign_letters(world, "Mid sale", *SLOW)) == SLOW
     assert campaign_letters(world, "Mid sale", old, new) == [new]
     known = await _record(world, new)
-    assert known["topics"]["deals"] == "granted"
+    assert known["topics"]["courses"] == "granted"
     assert [event["act"] for event in known["events"]] == ["confirm", "move"]
     assert (await world.client.get(account)).status_code == 410
 
@@ -97,7 +98,7 @@ async def test_a_customer_changes_address_in_the_middle_of_a_campaign(world: Wor
     assert (await standing_of(world.database, new)).granted() == ()
     assert receipt["To"].addresses[0].addr_spec == new
     assert "taken back" in (await world.client.post(told)).text
-    assert (await _record(world, old))["topics"]["deals"] == "withdrawn"  # the way out is not undone by it
+    assert (await _record(world, old))["topics"]["courses"] == "withdrawn"  # the way out is not undone by it
 
 
 async def test_erasure_and_a_later_import_of_the_same_address(world: World) -> None:
@@ -183,7 +184,7 @@ async def test_a_subscriber_asks_for_their_data(world: World) -> None:
     assert "agreed to Deals" in shown
     assert kept["purchases"] == [{"item": "Drill course", "bought_on": "2026-01-09"}]
     assert "With a link" in [one["subject"] for one in kept["promotions"]]
-    assert {one["kind"] for one in kept["other_letters"]} == {"account_link"}
+    assert "account_link" in {one["kind"] for one in kept["other_letters"]}
     assert "subject: With a link" in text
 
 
