@@ -11,7 +11,6 @@ at which its mails are accepted and decided.
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import shutil
@@ -29,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.crowd import Mail, honest, hostile, replies  # noqa: E402
+from bench.telling import tell  # noqa: E402
+from bench.yardsticks import most_mb  # noqa: E402
 from consent.tables import ConsentEventRow  # noqa: E402
 from inbound.tables import DecisionRow  # noqa: E402
 from kit.db import Database  # noqa: E402
@@ -91,9 +92,7 @@ class Running:
     def most_mb(self) -> float:
         """The most memory that the listener held so far."""
         assert self.process is not None
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return round(int(found.group(1)) / 1024, 1) if found else 0.0
+        return most_mb(self.process.pid)
 
     def mails(self, first: int, last: int) -> list[Mail]:
         """Return the replies of some subscribers, to the signed addresses of letters they got."""
@@ -180,12 +179,7 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=1, help="processes that read mails; 0 reads in threads")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = measure(given.mails, given.connections, given.hostile, given.readers)
-    if given.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name}: {value}")
+    tell(measure(given.mails, given.connections, given.hostile, given.readers), as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Times are those of the processor, not of the clock, and the median of the rounds
 """
 
 import argparse
-import json
 import random
 import statistics
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench.telling import tell  # noqa: E402
 from inbound.automatic import automatic_reasons, is_list_mail  # noqa: E402
 from inbound.bounces import find_bounce  # noqa: E402
 from inbound.complaints import find_complaint  # noqa: E402
@@ -231,12 +231,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    report = measure(given.folder, rounds=given.rounds)
-    if given.json:
-        print(json.dumps(report, ensure_ascii=False, indent=1))
-        return
-    for name, value in report.items():
-        print(f"{name}: {value}")
+    tell(measure(given.folder, rounds=given.rounds), as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ import sqlalchemy as sa
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench.telling import tell  # noqa: E402
 from bench.yardsticks import cpu_seconds, memory_mb, most_mb, rsa_signatures_per_s, sink, smtp_source_per_s  # noqa: E402
 from byleave.letters import Press  # noqa: E402
 from byleave.wiring import open_ground  # noqa: E402
@@ -302,12 +303,7 @@ def main() -> None:
         given.messages, given.sign, given.workers, given.connections, given.database, given.relay, given.delay_ms,
         not given.no_yardsticks, given.profile, processes, given.jobs,
     )  # fmt: skip
-    found = measure(plan)
-    if given.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name}: {value}")
+    tell(measure(plan), as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bench.telling import tell
 from campaigns.reports import status
 from consent.tables import ConsentEventRow
 from kit.db import Database
@@ -41,6 +42,7 @@ from kit.secrets import load_or_make_secrets
 from mailer.tokens import Tokens
 from tests.fakes.recording_relay import RecordingRelay
 from tests.peers.postgres import Postgres
+from tests.scenarios.installation import total
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
@@ -289,13 +291,12 @@ def report(counts: dict[str, Any], left: list[Left], stamps: Stamps, gone: int) 
     )  # fmt: skip
     waits = sorted((one.answered_ns - one.asked_ns) / 1e6 for one in left)
     stopped = sum(one.person not in stamps.begun for one in left)
-    parts = counts["sent"] + counts["failed"] + counts["unknown"] + counts["waiting"] + sum(counts["skipped"].values())
     return {
         "people": counts["snapshot"], "optouts": len(left), "after": len(lags),
         "p50_ms": quantile(lags, 0.5), "p99_ms": quantile(lags, 0.99), "max_ms": quantile(lags, 1.0),
         "stopped": stopped, "before": len(left) - stopped - len(lags),
         "answer_p50_ms": quantile(waits, 0.5), "answer_p99_ms": quantile(waits, 0.99), "sent": counts["sent"],
-        "sums_exact": parts == counts["snapshot"] and counts["sent"] == len(stamps.begun) and gone == len(left)
+        "sums_exact": total(counts) == counts["snapshot"] and counts["sent"] == len(stamps.begun) and gone == len(left)
         and sum(counts["skipped"].values()) == stopped,
     }  # fmt: skip
 
@@ -349,7 +350,7 @@ def main() -> None:
                 if process.poll() is None:
                     process.kill()
     found |= {"workers": given.workers, "database": house.url.partition(":")[0].partition("+")[0]}
-    print(json.dumps(found) if given.json else "\n".join(f"{key:>15}  {value}" for key, value in found.items()))
+    tell(found, as_json=given.json)
     too_late = bool(found["after"]) if given.workers == 1 else (found["max_ms"] or 0) > LATE_MS
     sys.exit(1 if too_late or not found["sums_exact"] else 0)
 

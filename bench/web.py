@@ -28,6 +28,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench.yardsticks import cpu_seconds  # noqa: E402
 from byleave.letters import tokens_of  # noqa: E402
 from byleave.wiring import open_ground  # noqa: E402
 from consent.enrol import enrol  # noqa: E402
@@ -119,12 +120,6 @@ def _figures(took: list[float], failed: int) -> dict[str, Any]:
 SHARES = {"p50_ms": 0.5, "p99_ms": 0.99}
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """Return how long processes have been at work so far."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
-
-
 @contextmanager
 def running(environment: dict[str, str], folder: Path, part: str) -> Iterator[tuple[int, int]]:
     """Run one process of ``byleave run --only PART``; give its number and the port that it names (0: none)."""
@@ -210,9 +205,9 @@ async def _measure(
         ("one_click", links(PRESS, Purpose.ONE_CLICK)), ("preferences", links(LOOK, Purpose.PREFERENCES)),
     ):  # fmt: skip
         await full(ports, requests, options.connections, 1.0)  # to warm up
-        before = cpu_seconds(pids)
+        before = sum(map(cpu_seconds, pids))
         at_full = await full(ports, requests, options.connections, options.seconds)
-        at_full["cpu_ms"] = round(1000 * (cpu_seconds(pids) - before) / at_full.pop("answers"), 2)
+        at_full["cpu_ms"] = round(1000 * (sum(map(cpu_seconds, pids)) - before) / at_full.pop("answers"), 2)
         found[f"{name}_per_s"] = at_full.pop("per_s")
         found[name] = {
             "full": at_full,
