@@ -75,7 +75,7 @@ screenshots: setup
 	$(PYTHON) -m tests.pictures docs/pictures
 
 bench: setup
-	@found=$$(ls bench/*.py 2>/dev/null | grep -v -e __init__ -e train || true); \
+	@found=$$(grep -l "^def main" bench/*.py 2>/dev/null | grep -v train || true); \
 	if [ -z "$$found" ]; then echo "no measurements yet"; exit 0; fi; \
 	for file in $$found; do \
 	  name=$$(basename "$$file" .py); \
