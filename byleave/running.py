@@ -28,7 +28,7 @@ async def run(settings: Settings, only: Collection[str], *, stop: asyncio.Event 
     stop = stop or asyncio.Event()
     with stopped_by_signals(stop):
         async with AsyncExitStack() as stack:
-            ground = await stack.enter_async_context(open_ground(settings))
+            ground = await stack.enter_async_context(open_ground(settings, serving=True))
             await look(ground)
             engine = await assemble(ground, stack, only or PARTS)
             async with asyncio.TaskGroup() as group:

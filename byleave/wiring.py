@@ -49,11 +49,12 @@ def prepare(settings: Settings, *, always: bool = False) -> bool:
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings, *, initialise: bool = False) -> AsyncIterator[Ground]:
-    """Open the database, making what is missing, and close it at the end."""
+async def open_ground(settings: Settings, *, initialise: bool = False, serving: bool = False) -> AsyncIterator[Ground]:
+    """Open the database, making what is missing, and close it at the end. ``serving``: for ``byleave run``."""
     made = prepare(settings, always=initialise)
     secrets = load_or_make_secrets(settings.var_folder / "secrets.json")
-    database = Database(settings.database_url, pool_size=settings.database.pool_size)
+    patience = settings.worker.dead_after_seconds if serving else None  # the database's as the other workers'
+    database = Database(settings.database_url, pool_size=settings.database.pool_size, frozen_seconds=patience)
     ground = Ground(settings, secrets, database)
     try:
         if made or initialise:

@@ -82,11 +82,17 @@ Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 class Database:
     """An engine and its transactions. One for each process; made in ``byleave.wiring``."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """Make the engine; nothing is opened until the first transaction."""
+    def __init__(self, url: str, *, pool_size: int = 10, frozen_seconds: float | None = None) -> None:
+        """Make the engine; nothing is opened until the first transaction.
+
+        ``frozen_seconds``: after so long without a word inside a transaction PostgreSQL ends it and frees its locks. A
+        process that stands still (SIGSTOP, a paused machine) keeps its connections, and others would wait for its rows
+        as long. For processes that serve; a command whose output somebody pages through may be silent for an hour.
+        """
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self.engine = _engine(url, pool_size)
+        self.frozen_seconds = frozen_seconds
+        self.engine = _engine(url, pool_size, frozen_seconds)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         readers = self.engine.execution_options(reading=True)
         self._readers = async_sessionmaker(readers, expire_on_commit=False, autoflush=False)
@@ -318,11 +324,15 @@ def append_only_ddl(name: str) -> list[tuple[str, str]]:
     return [(text, "sqlite") for text in lite] + [(text, "postgresql") for text in postgres]
 
 
-def _engine(url: str, pool_size: int) -> AsyncEngine:
+def _engine(url: str, pool_size: int, frozen_seconds: float | None) -> AsyncEngine:
     if not url.startswith("sqlite"):
-        return create_async_engine(
+        engine = create_async_engine(
             url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
         )
+        if frozen_seconds is not None:
+            limit = f"SET idle_in_transaction_session_timeout = {max(1, round(frozen_seconds * 1000))}"
+            sa.event.listen(engine.sync_engine, "connect", lambda fresh, _record: _prepare_postgres(fresh, limit))
+        return engine
     file = url.partition(":///")[2]
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -336,6 +346,13 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
     sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgres(connection: Any, limit: str) -> None:
+    cursor = connection.cursor()
+    cursor.execute(limit)
+    cursor.close()
+    connection.commit()  # or the pool's first rollback would take it back
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

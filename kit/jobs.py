@@ -187,6 +187,7 @@ class Jobs:
             config={
                 "name": "byleave", "system_database_url": sync_url(self._database.url), "executor_id": self.worker,
                 "application_version": JOBS_VERSION, "log_level": "ERROR", "enable_otlp": False,
+                "sys_db_idle_transaction_timeout_sec": self._database.frozen_seconds or 0,
             }
         )  # fmt: skip
         for name, function in self._functions.items():

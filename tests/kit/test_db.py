@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from consent.tables import SuppressionRow
-from kit.db import Database, Session, after_commit, among, given_rows, is_sqlite, listing, packed_rows
+from kit.db import Database, Session, after_commit, among, given_rows, hold_alone, is_sqlite, listing, packed_rows
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -71,6 +71,28 @@ async def test_sqlite_writes_ahead_and_reaches_the_disk_at_each_commit(tmp_path:
     await database.close()
 
     assert found == ["wal", 2, 1]
+
+
+@pytest.mark.peer
+async def test_postgresql_ends_the_transaction_of_a_process_that_stands_still(postgres_url: str) -> None:
+    """What it holds is free for others after a while; it learns it when it wakes, and works on."""
+    frozen, other = Database(postgres_url, frozen_seconds=0.3), Database(postgres_url)
+
+    async def hold_and_freeze() -> None:
+        async with frozen.transaction() as session:
+            await hold_alone(session, 7)
+            async with asyncio.timeout(10), other.reading() as waiting:
+                await hold_alone(waiting, 7)  # the first one says nothing meanwhile
+            await session.execute(sa.text("SELECT 1"))
+
+    try:
+        with pytest.raises(sa.exc.DBAPIError):
+            await hold_and_freeze()
+        async with frozen.transaction() as session:
+            assert await session.scalar(sa.text("SELECT 1")) == 1
+    finally:
+        for database in (frozen, other):
+            await database.close()
 
 
 async def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
