@@ -8,10 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.tables import SubscriberRow
 from kit.db import among, is_sqlite, listing
-from mailer.statements import DELIVERY, IS_CLAIMED, IS_WAITING
+from mailer.statements import CANARY, DELIVERY, IS_CLAIMED, IS_WAITING
 from mailer.tables import MailingRow
-
-MARK = "canary"  # the reason why such a delivery waits
 
 
 async def mark(
@@ -37,7 +35,7 @@ async def mark(
         looked_at,
     )
     chosen = choose([(id_, (address or "").rpartition("@")[2]) for id_, address in rows], size, mailing_id)
-    marked = sa.update(DELIVERY).where(among(DELIVERY.c.id, "ids", of_sqlite=of_sqlite)).values(reason=MARK)
+    marked = sa.update(DELIVERY).where(among(DELIVERY.c.id, "ids", of_sqlite=of_sqlite)).values(reason=CANARY)
     await session.execute(marked, {"ids": listing(chosen, of_sqlite=of_sqlite)})
     await _set(session, mailing_id, only_canary=True)
     return len(chosen)
@@ -51,8 +49,9 @@ async def open_for_all(session: AsyncSession, mailing_id: int) -> None:
 async def are_under_way(session: AsyncSession, mailing_id: int) -> bool:
     """Whether one of the canary waits for its first try, or is in a worker's hands."""
     of_it = DELIVERY.c.mailing_id == mailing_id
-    waits = sa.exists().where(of_it, IS_WAITING, DELIVERY.c.reason == MARK)
-    return bool(await session.scalar(sa.select(sa.or_(waits, sa.exists().where(of_it, IS_CLAIMED)))))
+    waits = sa.exists().where(of_it, IS_WAITING, DELIVERY.c.reason == CANARY)
+    is_held = sa.exists().where(of_it, IS_CLAIMED)  # asked first: it never has to walk along all who wait
+    return bool(await session.scalar(sa.select(sa.or_(is_held, waits))))
 
 
 async def answered(session: AsyncSession, mailing_id: int, *, most: int | None = None) -> int:

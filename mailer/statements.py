@@ -15,6 +15,7 @@ DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is 
 IS_WAITING = DELIVERY.c.state == sa.literal_column("'waiting'")  # spelt out, as the partial indexes spell it
 IS_HELD = DELIVERY.c.state.in_([sa.literal_column("'claimed'"), sa.literal_column("'unknown'")])
 IS_CLAIMED = sa.and_(IS_HELD, DELIVERY.c.state == sa.literal_column("'claimed'"))
+CANARY = "canary"  # the reason why a delivery waits that goes before the others (:mod:`mailer.canaries`)
 
 
 @cache
@@ -36,7 +37,7 @@ def due(*, only_canary: bool = False) -> sa.Select[Any]:
             columns.mailing_id == sa.bindparam("mailing_id"),
             IS_WAITING,
             columns.id.between(sa.bindparam("first"), sa.bindparam("last")),
-            *(((columns.reason == "canary") | (columns.attempt > 0),) if only_canary else ()),
+            *(((columns.reason == CANARY) | (columns.attempt > 0),) if only_canary else ()),
             sa.or_(columns.next_at.is_(None), columns.next_at <= sa.bindparam("now", type_=columns.next_at.type)),
         )
         .order_by(columns.id)
@@ -70,6 +71,8 @@ def recording(*, of_sqlite: bool) -> sa.Update:
     columns = DELIVERY.c
     kinds = {name: sa.Integer() if name == "uncount" else columns[name].type for name in RECORDED}
     given = given_rows("results", kinds, of_sqlite=of_sqlite).c
+    # who did not begin goes first as before
+    is_still_marked = sa.and_(given.uncount == 1, given.state == "waiting", columns.reason == CANARY)
     return (
         sa.update(DELIVERY)
         .where(
@@ -79,6 +82,9 @@ def recording(*, of_sqlite: bool) -> sa.Update:
         )
         .values(
             {name: given[name] for name in RECORDED if name not in {"id", "uncount"}}
-            | {"attempt": columns.attempt - given.uncount}
+            | {
+                "attempt": columns.attempt - given.uncount,
+                "reason": sa.case((is_still_marked, CANARY), else_=given.reason),
+            }
         )
     )

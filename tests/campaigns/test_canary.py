@@ -17,6 +17,7 @@ from consent import ledger
 from consent.ledger import Source
 from consent.model import Door, Proof, SubscriberId
 from kit.db import Database
+from mailer.relays import Deferred, Withheld
 from tests.campaigns.test_runner import JobList
 from tests.campaigns.test_store import given_campaign, shown
 from tests.database import NOW
@@ -201,3 +202,41 @@ def test_the_limits_are_shares_and_single_accidents_stop_nothing() -> None:
     assert "51 of 1000 addresses were dead (5.1%" in objection(Seen(1000, 51, 0), RULE)
     assert "4 of 1000 people complained" in objection(Seen(1000, 0, 4), RULE)
     assert (RULE.size(39), RULE.size(40), Canary(share=0).size(10**6)) == (0, 4, 0)
+
+
+async def test_who_of_the_canary_had_no_turn_yet_still_goes_first(database: Database, tmp_path: Path) -> None:
+    """Put off by the pace, they keep their mark: the others wait for all of them."""
+    campaign, jobs = await launch(database, 60)
+    chunks = list(jobs.waiting.values())
+    async with a_courier(database, tmp_path, PaperPost(answer=lambda _: Withheld(5.0))) as courier:
+        for chunk in chunks:
+            await courier.send_chunk(*chunk)
+    assert await step(database, campaign, jobs, minutes=0) == ""
+
+    post = PaperPost()
+    async with a_courier(database, tmp_path, post, clock=lambda: NOW + timedelta(seconds=5)) as courier:
+        for chunk in chunks:
+            await courier.send_chunk(*chunk)
+
+    assert len(post.sent) == 6
+    assert await step(database, campaign, jobs, minutes=0) == "sent"
+
+
+async def test_who_of_the_canary_was_tried_once_holds_the_others_up_no_longer(
+    database: Database, tmp_path: Path
+) -> None:
+    """Greylisted, their next try may be hours away; until then they may still go when it comes."""
+    campaign, jobs = await launch(database, 60)
+    chunks, later = list(jobs.waiting.values()), PaperPost(answer=lambda _: Deferred(451, "4.7.1", "greylisted"))
+    async with a_courier(database, tmp_path, later) as courier:
+        for chunk in chunks:
+            await courier.send_chunk(*chunk)
+    assert await step(database, campaign, jobs, minutes=0) == "sent"
+
+    post = PaperPost()
+    async with a_courier(database, tmp_path, post, clock=lambda: NOW + timedelta(hours=3)) as courier:
+        for chunk in chunks:
+            await courier.send_chunk(*chunk)
+
+    assert sorted(post.sent) == sorted(later.sent)
+    assert len(post.sent) == 6
