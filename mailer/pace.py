@@ -375,15 +375,16 @@ class Pace:
         """Return after how long a letter without a turn is tried again: later than all who were put off before it.
 
         It has no turn by that, and takes none from others: who comes back goes if somebody may go then. Counting those
-        who only wait as if they had gone would send everybody back behind everybody else, for ever.
+        who only wait as if they had gone would send everybody back behind everybody else, for ever. So would a queue
+        longer than anybody is put off: all of it comes back at once, and nobody in the time that it is ahead.
         """
         scope, now = of_domain(domain), self._lasting()
         rate = self._share(scope)
         if rate is None:
             return 0.0
-        at = max(self._put_off.get(scope, now), self._due.get(scope, now), now)
+        at = min(max(self._put_off.get(scope, now), self._due.get(scope, now), now), now + LONGEST_SECONDS)
         self._put_off[scope] = at + 1 / rate
-        return min(at - now, LONGEST_SECONDS)
+        return at - now
 
 
 def _midnight(at: datetime) -> datetime:

@@ -302,3 +302,28 @@ async def test_whoever_is_put_off_has_a_turn_in_the_end(database: Database) -> N
 
     assert due == {}
     assert 9 < passed < 14
+
+
+async def test_a_queue_of_hours_leaves_no_time_in_which_nobody_goes(database: Database) -> None:
+    """Nobody is put off for more than an hour; whoever comes back too early by that is put off again, and all go."""
+    (person,) = await given_subscribers(database, 1)
+    async with database.transaction() as session:
+        cleared = await gate.clear(session, [person], "deals", now=NOW)
+    rows = [Claimed(place, 1, NOW, cleared[person]) for place in range(200)]  # type: ignore[arg-type]  # it is cleared
+    speeds, passed = speeds_of((), domains=["example.com?rate=1/m"]), 0.0
+    pace = Pace(
+        database, speeds, worker="w", clock=lambda: NOW + timedelta(seconds=passed), lasting=lambda: 1000.0 + passed
+    )
+    due = dict.fromkeys(range(200), 0.0)
+
+    while due and passed < 5 * 3600:
+        go, later = pace.part([rows[place] for place, moment in due.items() if moment <= passed])
+        for row in go:
+            del due[row.id]
+        moments = {outcome.id: (outcome.next_at - NOW).total_seconds() for outcome in later if outcome.next_at}
+        assert max(moments.values(), default=0.0) <= passed + 3600
+        due |= moments
+        passed += 10
+
+    assert due == {}
+    assert 190 * 60 < passed < 220 * 60
