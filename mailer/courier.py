@@ -98,6 +98,7 @@ class Courier:
         require_age: bool = False,
         presses: Presses | None = None,
         deaf_seconds: float = DEAF_SECONDS,
+        strangers_each_seconds: float = STRANGERS_EACH_SECONDS,
         on_hard_bounce: OnHardBounce | None = None,
         on_broken: OnBroken | None = None,
         known_workers: KnownWorkers | None = None,
@@ -109,11 +110,13 @@ class Courier:
         self._attention = Attention(database, hearing, deaf_seconds=deaf_seconds)
         self._journal, self._clock, self._pace = journal, clock, pace
         self._lease, self._is_stopping = lease, is_stopping
+        self._strangers_each_seconds = strangers_each_seconds
         self._plan, self._slice_size, self._require_age = plan, slice_size, require_age
         self._on_hard_bounce, self._on_broken, self._known_workers = on_hard_bounce, on_broken, known_workers
         self._presses = presses or ThreadPresses()
         self._compiled: OrderedDict[int, Compose] = OrderedDict()
         self._live: set[str] = set()
+        self._strays: set[str] = set()  # claims that failed and may have been committed all the same
 
     # -- the job ------------------------------------------------------------------------------------------------------
 
@@ -142,8 +145,11 @@ class Courier:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._attention.run(), name="attention")
             while True:
-                await asyncio.sleep(STRANGERS_EACH_SECONDS)
+                await asyncio.sleep(self._strangers_each_seconds)
                 try:
+                    if strays := frozenset(self._strays):
+                        await self._give_back_strays()
+                        self._strays -= strays
                     await self.settle_strangers()
                 except Exception as error:  # noqa: BLE001 - the listening goes on, whatever it was
                     _log.warning("strangers.failed", error=type(error).__name__, exc_info=True)
@@ -181,10 +187,11 @@ class Courier:
             await self.settle(worker)
 
     def close(self) -> None:
-        """Let go of the presses; remove an empty journal."""
+        """Let go of the presses, and of an empty journal; while a claim may stand, that is the proof of no beginning."""
         self._presses.close()
-        with contextlib.suppress(OSError):
-            self._journal.close()
+        if not (self._live or self._strays):
+            with contextlib.suppress(OSError):
+                self._journal.close()
 
     # -- a slice ------------------------------------------------------------------------------------------------------
 
@@ -237,13 +244,17 @@ class Courier:
                     worker=self._journal.worker, now=self._clock(), claim=claim, require_age=self._require_age,
                 )
             )  # fmt: skip
-        except Exception:
-            # Whether it was committed is not sure now: what stands in our name and is not known here goes back.
+        except Exception:  # whether it was committed is not sure now
+            self._strays.add(claim)
             self._live.discard(claim)
-            with contextlib.suppress(Exception):
-                async with self._database.transaction() as session:
-                    await delivery.give_back_strays(session, self._journal.worker, live=self._live, now=self._clock())
+            with contextlib.suppress(Exception):  # looked for once more in a while: a COMMIT can arrive late
+                await self._give_back_strays()
             raise
+
+    async def _give_back_strays(self) -> None:
+        """Give back what stands in our name and is not known here: nothing of it began."""
+        async with self._database.transaction() as session:
+            await delivery.give_back_strays(session, self._journal.worker, live=self._live, now=self._clock())
 
     async def _fill(self, batch: _Batch, rows: Sequence[Claimed], compose: Compose) -> None:
         """Compose; who can't be composed is skipped, and the others go on."""

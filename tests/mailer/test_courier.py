@@ -1,9 +1,12 @@
 """The courier: everybody due gets one letter, and in doubt nobody does."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -321,3 +324,70 @@ async def test_a_lease_that_was_lost_and_came_back_begins_nothing_of_the_old_tim
             await courier.send_chunk(mailing, *EVERYTHING)
 
     assert await counts(database, mailing) == Counts(sent=2, waiting=4)
+
+
+async def test_who_was_claimed_and_not_composed_when_the_worker_was_cancelled_waits_again(
+    database: Database, tmp_path: Path
+) -> None:
+    """The journal stays although nothing is in it: it is the proof that nothing began."""
+    mailing, _ = await given_mailing(database, 3)
+    composing, go_on = threading.Event(), threading.Event()
+
+    def compose(clearance: Clearance) -> OutgoingMail:
+        composing.set()
+        go_on.wait(10)
+        return letter(clearance)
+
+    async def prepare(_mailing_id: int) -> Callable[[Clearance], OutgoingMail]:
+        return compose
+
+    async with a_courier(database, tmp_path, PaperPost(), prepare=prepare) as courier:
+        chunk = asyncio.create_task(courier.send_chunk(mailing, *EVERYTHING))
+        await asyncio.to_thread(composing.wait, 10)
+        chunk.cancel()
+        await asyncio.wait([chunk])
+        go_on.set()
+    owner_died(tmp_path, "w1")
+
+    async with a_courier(database, tmp_path, PaperPost(), worker="w2") as courier:
+        await courier.settle("w1")
+
+    assert await counts(database, mailing) == Counts(waiting=3)
+    assert await holders(database) == []
+
+
+async def test_a_claim_whose_commit_was_lost_goes_back_when_the_database_is_there_again(
+    database: Database, tmp_path: Path
+) -> None:
+    """Not only at once, when the database may still be away."""
+    mailing, _ = await given_mailing(database, 3)
+    is_away = True
+
+    class Flaky(Database):
+        async def at_once(self, work: Any) -> Any:
+            await database.at_once(work)
+            raise OSError
+
+        @contextlib.asynccontextmanager
+        async def transaction(self) -> AsyncIterator[AsyncSession]:
+            if is_away:
+                raise OSError
+            async with database.transaction() as session:
+                yield session
+
+    flaky = Flaky(database.url)
+    async with a_courier(flaky, tmp_path, PaperPost(), strangers_each_seconds=0.05) as courier:
+        with pytest.raises(OSError):
+            await courier.send_chunk(mailing, *EVERYTHING)
+        is_away = False
+        async with asyncio.timeout(5):
+            while await holders(database):  # noqa: ASYNC110 - the courier looks by itself, and tells nobody
+                await asyncio.sleep(0.02)
+
+    await flaky.close()
+    assert await counts(database, mailing) == Counts(waiting=3)
+
+
+async def holders(database: Database) -> list[str]:
+    async with database.reading() as session:
+        return await delivery.strangers(session, [])
