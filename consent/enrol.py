@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger, subscribers
 from consent.ledger import Source
 from consent.model import Act, Event, Purpose, Standing, State, SubscriberId
 from consent.rules import fold
-from consent.standing import event_from, write_standings
+from consent.standing import events_of_all, write_standings
 from consent.subscribers import Profile
-from consent.tables import ConsentEventRow
 from kit.secrets import Secrets
 
 BATCH = 1000  # people in one transaction: a few tens of milliseconds
@@ -44,13 +42,14 @@ async def enrol(
     share: bool = False,
 ) -> Enrolled:
     """Add one batch of people; confirm the topics, and sharing if it was agreed to (P10), on the source's evidence."""
+    await ledger.hold(session)  # so that nobody leaves between the look at their events and the writing
     given, profiles = profiles, await _without_erased(session, profiles, secrets)
     keys = [profile.address.key for profile in profiles]
     known = await subscribers.numbers(session, keys)
     numbers = await subscribers.add(session, profiles, secrets=secrets, at=at)
     wanted = tuple(sorted(set(topics)))
     agreed = [(Purpose.PROMOTION, wanted), *([(Purpose.THIRD_PARTY_SHARING, ())] if share else [])]
-    before = await _events(session, [numbers[key] for key in keys if key in known])
+    before = await events_of_all(session, [numbers[key] for key in keys if key in known])
     new: list[Event] = []
     standings: dict[SubscriberId, Standing] = {}
     left = 0
@@ -76,16 +75,3 @@ async def _without_erased(session: AsyncSession, profiles: Sequence[Profile], se
     by_profile = [(secrets.address_hash(one.address), secrets.mailbox_hash(one.address)) for one in profiles]
     erased = await subscribers.erased_among(session, sorted({code for both in by_profile for code in both}))
     return [one for one, codes in zip(profiles, by_profile, strict=True) if not erased.intersection(codes)]
-
-
-async def _events(session: AsyncSession, people: Sequence[SubscriberId]) -> dict[SubscriberId, list[Event]]:
-    found: dict[SubscriberId, list[Event]] = {}
-    for start in range(0, len(people), 500):
-        rows = await session.scalars(
-            sa.select(ConsentEventRow)
-            .where(ConsentEventRow.subscriber_id.in_(people[start : start + 500]))
-            .order_by(ConsentEventRow.seq)
-        )
-        for row in rows:
-            found.setdefault(SubscriberId(row.subscriber_id), []).append(event_from(row))
-    return found
