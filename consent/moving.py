@@ -51,7 +51,8 @@ async def ask(session: AsyncSession, person: SubscriberId, new: EmailAddress, *,
 
     It says nothing about whether the new address is known. A newer wish takes the place of one that waits.
     """
-    row = await session.get(SubscriberRow, person, populate_existing=True, with_for_update=True)
+    await ledger.hold(session)  # as confirm and take_back do, so that of two at once each sees what the other did
+    row = await session.get(SubscriberRow, person, populate_existing=True)
     if row is None or row.address is None or row.address_key == new.key:
         return None
     lately = sa.select(sa.func.count()).where(

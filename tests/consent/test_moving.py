@@ -1,5 +1,6 @@
 """A change of address: two proofs, a way back, and everything that hangs on a person goes along."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -165,3 +166,30 @@ async def test_an_erased_person_does_not_move(database: Database) -> None:
         await session.execute(sa.text("UPDATE subscriber SET address = NULL, address_key = NULL"))
 
         assert await moving.ask(session, anna, NEW, at=NOW) is None
+
+
+async def test_a_newer_wish_at_the_same_moment_as_the_proof_leaves_no_half_move(database: Database) -> None:
+    """One comes after the other: the wish that was replaced moves nobody, and no move is done without its addresses."""
+    (anna,) = await given_subscribers(database, 1)
+    async with database.transaction() as session:
+        first = await asked(session, anna)
+    has_asked = asyncio.Event()
+
+    async def ask_again() -> None:
+        async with database.transaction() as session:
+            assert await moving.ask(session, anna, parse_address("other@example.org"), at=NOW) is not None
+            has_asked.set()
+            await asyncio.sleep(0.3)  # the proof comes as far as it can meanwhile
+
+    async def prove() -> Ended:
+        await has_asked.wait()
+        async with database.transaction() as session:
+            return await confirmed(session, first, anna)
+
+    _, ended = await asyncio.gather(ask_again(), prove())
+
+    assert ended is Ended.NOTHING
+    assert await address_of(database, anna) == str(OLD)
+    async with database.reading() as session:
+        states = await session.execute(sa.select(MoveRow.state, MoveRow.new_address).order_by(MoveRow.id))
+        assert [tuple(row) for row in states] == [("replaced", ""), ("waiting", "other@example.org")]
