@@ -109,6 +109,7 @@ async def erase(
             address=None, address_key=None, mailbox_key=None, address_hash=None, name="", language="", time_zone="",
             country="", phone="", billing_address="", birth_date=None, age_band=AgeBand.UNKNOWN.value,
             guardian_agreed=False, attributes={}, paused_until=None, remind_at=None, reminded_at=None, erased_at=at,
+            frequency_days=0, promoted_at=None, promoted_by=None,
         )
         .execution_options(synchronize_session=False)
     )  # fmt: skip

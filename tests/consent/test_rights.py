@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from consent import gate, ledger, moving, purchases, rights, subscribers
+from consent import gate, habits, ledger, moving, purchases, rights, subscribers
 from consent.enrol import enrol
 from consent.ledger import Source
 from consent.model import Door, Proof, Refusal, Refused, SubscriberId
@@ -27,6 +27,8 @@ async def a_full_life(database: Database) -> SubscriberId:
     (anna,) = await given_subscribers(database, 1)
     async with database.transaction() as session:
         await rights.put_right(session, anna, Details("Anna Ångström", "+49 30 1", "1 Way\n1 Town", "DE", "de", "UTC"))
+        await habits.keep_habits(session, anna, frequency_days=7, language="de", time_zone="UTC")
+        assert await habits.take_turns(session, [anna], mailing=1, now=NOW)
         await purchases.keep(session, [Purchase(ANNA, "Drill course", date(2026, 1, 2))])
         move = await moving.ask(session, anna, NEW, at=NOW)
         assert move is not None
