@@ -9,14 +9,15 @@ import contextlib
 import itertools
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from playwright.async_api import Browser, Page, Route
 
 from tests.database import fresh_database
-from tests.web.browsing import chromium, out_of_order, paths, served, shut
+from tests.web.browsing import chromium, out_of_order, served, shut
+from tests.web.records import paths
 from tests.web.shop import Shop, open_shop
 from web.site import site
 
@@ -37,7 +38,7 @@ async def pictures(folder: Path, *, everything: bool) -> int:
             only = None if everything else KEPT[language]
             for (width, size), scheme in itertools.product(WIDTHS.items(), SCHEMES):
                 async with a_stage() as stage, a_window(browser, size, scheme, language) as page:
-                    for name, url, form in screens(*stage):
+                    for name, url, form in screens(await paths(stage[0], language), *stage[1:]):
                         if only is None or name in only:
                             await picture(page, folder / f"{name}-{language}-{width}-{scheme}.png", url, form)
                             made += 1
@@ -69,9 +70,8 @@ async def a_stage() -> AsyncIterator[tuple[Shop, str, str, str]]:
             yield shop, base, closed, broken
 
 
-def screens(shop: Shop, base: str, closed: str, broken: str) -> Iterator[tuple[str, str, Form]]:
+def screens(known: Mapping[str, str], base: str, closed: str, broken: str) -> Iterator[tuple[str, str, Form]]:
     """Yield name, address and form (None: GET) of all screens, in the order in which a customer may see them."""
-    known = paths(shop)
     one_click, preferences = base + known["/u/{token}"], base + known["/p/{token}"]
     yield "leave", one_click, None
     yield "preferences", preferences, None

@@ -90,7 +90,7 @@ async def change(visit: Visit) -> Response:
 
 
 async def download(visit: Visit) -> Response:
-    """Give everything that is kept as JSON (GDPR 20: structured, machine-readable)."""
+    """Give everything as JSON (GDPR 20: structured, machine-readable); by POST, for the register says that it was."""
     return await _file(visit, "json")
 
 
@@ -213,6 +213,6 @@ PAGES = (
     Page("/account", show_asking, ask, asks=True),
     Page("/p/{token}/account", show_button, press, For.PREFERENCES),
     Page("/a/{token}", show, change, For.ACCOUNT, asks=True),
-    Page("/a/{token}/my-data.json", download, purpose=For.ACCOUNT),
-    Page("/a/{token}/my-data.txt", download_text, purpose=For.ACCOUNT),
+    Page("/a/{token}/my-data.json", show, download, For.ACCOUNT, asks=True),
+    Page("/a/{token}/my-data.txt", show, download_text, For.ACCOUNT, asks=True),
 )

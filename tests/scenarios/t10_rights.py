@@ -176,8 +176,8 @@ async def test_a_subscriber_asks_for_their_data(world: World) -> None:
     assert (await world.client.post(f"{preferences}/account")).status_code == 200
     account = link_in(await letter_with(world, address, "Your link to your account"), "a")
     shown = (await world.client.get(account)).text
-    kept = json.loads((await world.client.get(f"{account}/my-data.json")).text)
-    text = (await world.client.get(f"{account}/my-data.txt")).text
+    kept = json.loads((await world.client.post(f"{account}/my-data.json")).text)
+    text = (await world.client.post(f"{account}/my-data.txt")).text
 
     assert address in shown
     assert "Drill course" in shown

@@ -16,7 +16,7 @@ from kit.db import Database
 from tests.peers.require import need
 from tests.web.shop import Shop
 from web.limits import Doorkeeper
-from web.site import PAGES, site
+from web.site import site
 
 _QUIET = (
     "--no-sandbox",
@@ -54,16 +54,6 @@ async def chromium() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
-
-
-def paths(shop: Shop) -> dict[str, str]:
-    """Return a genuine path of every page, by the path that it is declared with."""
-    return {
-        page.path: page.path.replace("{token}", shop.tokens.make(page.purpose, shop.anna, shop.mailing))
-        if page.purpose
-        else page.path
-        for page in PAGES
-    }
 
 
 @contextlib.asynccontextmanager

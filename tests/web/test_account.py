@@ -68,6 +68,8 @@ async def test_a_link_that_is_over_or_was_sent_elsewhere_opens_nothing(
         answer = await shop.client.get(url + path)
         assert answer.status_code == 410
         assert "anna@example.org" not in answer.text
+    for path in ("/my-data.json", "/my-data.txt"):
+        assert (await shop.client.post(url + path)).status_code == 410
 
     assert (await shop.client.post(url, data={"do": "erase", "sure": "yes"})).status_code == 410
     assert await shop.granted() == ("deals", "events")
@@ -148,11 +150,14 @@ async def test_a_change_of_address_asks_both(shop: Shop) -> None:
 
 
 async def test_my_data_comes_as_json_and_as_text(shop: Shop) -> None:
-    """GDPR 15 and 20: all of it, as a file."""
+    """GDPR 15 and 20: all of it, as a file, at the press of a button; who only looks asks for nothing."""
     await shop.client.post(link(shop), data={"do": "details", "name": "Anna"})
+    for path in ("/my-data.json", "/my-data.txt"):
+        assert f'action="{link(shop)}{path}' in (await shop.client.get(link(shop) + path)).text
+    assert await requests(shop) == []
 
-    machine = await shop.client.get(f"{link(shop)}/my-data.json")
-    text = await shop.client.get(f"{link(shop)}/my-data.txt")
+    machine = await shop.client.post(f"{link(shop)}/my-data.json")
+    text = await shop.client.post(f"{link(shop)}/my-data.txt")
 
     kept = json.loads(machine.text)
     assert (kept["email"], kept["name"]) == ("anna@example.org", "Anna")

@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.web.browsing import chromium, paths, served, shut
+from tests.web.browsing import chromium, served, shut
+from tests.web.records import paths
 from tests.web.shop import Shop
 from web.pages import STYLE_PATH
 from web.site import site
@@ -47,7 +48,7 @@ async def test_every_page_is_whole_without_scripts_and_cookies(shop: Shop, brows
         window(browser, java_script_enabled=False) as (context, page),
     ):
         page.on("request", lambda request: asked.append(request.url))
-        for path in paths(shop).values():
+        for path in (await paths(shop)).values():
             answer = await page.goto(base + path)
             assert answer is not None
             if "text/html" in (answer.headers.get("content-type") or ""):
@@ -61,7 +62,7 @@ async def test_every_page_is_whole_without_scripts_and_cookies(shop: Shop, brows
 async def test_leaving_is_one_press(shop: Shop, browser: Browser) -> None:
     """From the mail's link: open, press, out. And everything else with one more."""
     async with served(site(shop.house)) as base, window(browser, java_script_enabled=False) as (_, page):
-        await page.goto(base + paths(shop)["/u/{token}"])
+        await page.goto(base + (await paths(shop))["/u/{token}"])
         await page.get_by_role("button", name="Stop mail about Deals").click()
         assert await page.get_by_role("status").inner_text() == "a…@example.org gets no more mail about Deals."
         assert await shop.granted() == ("events",)
@@ -74,7 +75,7 @@ async def test_leaving_is_one_press(shop: Shop, browser: Browser) -> None:
 async def test_preferences_by_keyboard_and_press(shop: Shop, browser: Browser) -> None:
     """Choose, save, pause, end the pause, look at what we hold, come back, leave: no script anywhere."""
     async with served(site(shop.house)) as base, window(browser, java_script_enabled=False) as (_, page):
-        await page.goto(base + paths(shop)["/p/{token}"])
+        await page.goto(base + (await paths(shop))["/p/{token}"])
         await page.get_by_role("checkbox", name="Deals").uncheck()
         await page.get_by_role("radio", name="At most one mail a week").check()
         await page.get_by_label("Language of our mails and pages").select_option("fr")
@@ -117,7 +118,7 @@ async def test_axe_finds_no_fault_and_nothing_is_small_or_cut_off(
         "locale": language,
     }
     async with served(site(shop.house)) as base, shut(shop) as closed, window(browser, **options) as (_, page):
-        urls = [f"{base}{path}" for path in paths(shop).values()]
+        urls = [f"{base}{path}" for path in (await paths(shop)).values()]
         for url in (*urls, f"{base}/u/nothing", f"{closed}/help"):
             answer = await page.goto(f"{url}?lang={language}")
             if answer is None or "text/html" not in (answer.headers.get("content-type") or ""):
