@@ -189,12 +189,13 @@ async def _add(settings: Any, profile: Profile, topics: list[str], source: str) 
 
     async with open_ground(settings) as ground:
         await known_topics(ground, topics)
+        async with ground.database.reading() as session:
+            if await store.erased_among(session, [profile.address], secrets=ground.secrets):
+                raise Permanent("that person asked to be erased; only they themselves can come back, by signing up")
         if source:
             await _enrol(ground, [profile], topics, source=source, file="command line", now=now)
         else:
             async with ground.database.transaction() as session:
-                if await store.erased_among(session, [ground.secrets.address_hash(profile.address)]):
-                    raise Permanent("that person asked to be erased; only they themselves can come back, by signing up")
                 numbers = await store.add(session, [profile], secrets=ground.secrets, at=now)
                 by_staff = Source(Door.STAFF, Proof.STAFF, policy_version=settings.consent.default_policy_version)
                 number = numbers[profile.address.key]

@@ -43,7 +43,8 @@ async def enrol(
 ) -> Enrolled:
     """Add one batch of people; confirm the topics, and sharing if it was agreed to (P10), on the source's evidence."""
     await ledger.hold(session)  # so that nobody leaves between the look at their events and the writing
-    given, profiles = profiles, await _without_erased(session, profiles, secrets)
+    erased = await subscribers.erased_among(session, [one.address for one in profiles], secrets=secrets)
+    given, profiles = profiles, [one for one in profiles if one.address not in erased]
     keys = [profile.address.key for profile in profiles]
     known = await subscribers.numbers(session, keys)
     numbers = await subscribers.add(session, profiles, secrets=secrets, at=at)
@@ -68,10 +69,3 @@ async def enrol(
     await ledger.append_events(session, new)
     await write_standings(session, standings)
     return Enrolled(len(numbers) - len(known), len(standings), left, erased=len(given) - len(profiles))
-
-
-async def _without_erased(session: AsyncSession, profiles: Sequence[Profile], secrets: Secrets) -> list[Profile]:
-    """Leave out whoever asked to be erased, under whatever spelling of the address: only they can come back."""
-    by_profile = [(secrets.address_hash(one.address), secrets.mailbox_hash(one.address)) for one in profiles]
-    erased = await subscribers.erased_among(session, sorted({code for both in by_profile for code in both}))
-    return [one for one, codes in zip(profiles, by_profile, strict=True) if not erased.intersection(codes)]

@@ -92,8 +92,12 @@ async def highest(session: AsyncSession) -> int:
     return await session.scalar(sa.select(sa.func.max(SubscriberRow.id))) or 0
 
 
-async def erased_among(session: AsyncSession, hashes: Sequence[str]) -> frozenset[str]:
-    """Return those of some keyed hashes whose owner asked to be erased and has not come back since."""
+async def erased_among(
+    session: AsyncSession, addresses: Iterable[EmailAddress], *, secrets: Secrets
+) -> frozenset[EmailAddress]:
+    """Return those whose owner asked to be erased, under whatever spelling: only they themselves can come back."""
+    codes = {one: {secrets.address_hash(one), secrets.mailbox_hash(one)} for one in addresses}
+    hashes = sorted({code for both in codes.values() for code in both})
     found: set[str] = set()
     for start in range(0, len(hashes), 500):
         found.update(
@@ -105,7 +109,7 @@ async def erased_among(session: AsyncSession, hashes: Sequence[str]) -> frozense
                 )
             )
         )
-    return frozenset(found)
+    return frozenset(one for one, both in codes.items() if both & found)
 
 
 async def reserve(session: AsyncSession, highest_: int, *, at: datetime) -> None:

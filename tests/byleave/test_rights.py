@@ -37,6 +37,9 @@ def test_an_erased_person_stays_out_of_imports(here: Installation) -> None:
     assert "ann@inbox.test" not in str(entry)
     here.byleave("subscribers", "show", "ann@inbox.test", expect=1)
     here.byleave("subscribers", "add", "ann@inbox.test", "--topic", "deals", expect=1)
+    for further in ((), ("--source", "a fair")):
+        here.byleave("subscribers", "add", "Ann+x@inbox.test", "--topic", "deals", *further, expect=1)
+        assert "asked to be erased" in here.complaint
     here.byleave("subscribers", "erase", "ann@inbox.test", "--reason", "a letter", "--yes", expect=1)
 
 
