@@ -187,7 +187,7 @@ class Courier:
             await self.settle(worker)
 
     def close(self) -> None:
-        """Let go of the presses, and of an empty journal; while a claim may stand, that is the proof of no beginning."""
+        """Let go of the presses, and of an empty journal: while no claim may stand, that proves no beginning."""
         self._presses.close()
         if not (self._live or self._strays):
             with contextlib.suppress(OSError):

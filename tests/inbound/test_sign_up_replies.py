@@ -24,7 +24,7 @@ from tests.database import NOW
 from tests.inbound.taking import HOUSE, TOKENS, Town, town_on
 from tests.mailer.letters_at_hand import SENDER, dkim_keys
 from tests.mailer.test_invitations import DAY, Desk
-from tests.scenarios.t07_who_wrote import a_reply, letter_of, reply_to
+from tests.scenarios.correspondence import a_reply, letter_of, reply_to
 
 TEXTS = CHECKOUT / "templates" / "email" / "service"
 

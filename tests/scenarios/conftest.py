@@ -1,12 +1,14 @@
-"""What the scenarios share: an empty database of the kind that the run asks for."""
+"""What the scenarios share: an empty database of the kind that the run asks for, and a house that letters come to."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from kit.db import Database
 from tests.database import KIND
 from tests.database import _postgres as postgres_server
+from tests.scenarios.correspondence import Post, open_post
 
 
 @pytest.fixture
@@ -19,3 +21,10 @@ def database_url(tmp_path: Path) -> Iterator[str]:
     url = server.create_database()
     yield url
     server.drop_database(url)
+
+
+@pytest.fixture
+async def post(database: Database) -> AsyncIterator[Post]:
+    """The house whose letters people answer."""
+    async with open_post(database) as made:
+        yield made
