@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from consent.admission import Rules
@@ -135,6 +136,13 @@ class Town:
 
 
 LMTP = LmtpSettings(enabled=True, port=0)
+
+
+@pytest.fixture
+async def town(database: Database) -> AsyncIterator[Town]:
+    """The town of one test."""
+    async with town_on(database) as made:
+        yield made
 
 
 @contextlib.asynccontextmanager

@@ -11,18 +11,10 @@ from inbound.imap import Mailbox, Pace
 from inbound.intake import LATER, Taken
 from inbound.model import Channel, Envelope
 from kit.config import ImapSettings, InboundSettings
-from kit.db import Database
 from kit.errors import InvalidSettings
 from tests.database import NOW
 from tests.fakes.imap_server import Box, FakeImap
-from tests.inbound.taking import ANNA, BOB, Town, a_mail, an_envelope, town_on
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
-
+from tests.inbound.taking import ANNA, BOB, Town, a_mail, an_envelope
 
 QUICK = Pace(command=0.5, first_pause=0.05, longest_pause=0.1, poll=0.05)
 

@@ -8,9 +8,8 @@ import pytest
 
 from inbound.imap import Mailbox, Pace
 from kit.config import ImapSettings, InboundSettings
-from kit.db import Database
 from tests.database import NOW
-from tests.inbound.taking import ANNA, BOB, Town, a_mail, town_on
+from tests.inbound.taking import ANNA, BOB, Town, a_mail
 from tests.peers.dovecot import Dovecot
 from tests.peers.fixtures import dovecot
 
@@ -19,12 +18,6 @@ __all__ = ["dovecot"]
 pytestmark = pytest.mark.peer
 
 USER = "replies@shop.example"
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
 
 
 @contextlib.asynccontextmanager

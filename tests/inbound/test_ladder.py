@@ -1,6 +1,5 @@
 """Who may do what, through the whole path: every rung, wish and channel, against the tables of triage."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,9 +13,8 @@ from inbound.readers import ThreadReaders
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
 from kit.config import InboundSettings
-from kit.db import Database
 from tests.database import NOW, SECRETS
-from tests.inbound.taking import ANNA, BOB, HOUSE, TOKENS, Town, a_mail, simple_read, town_on
+from tests.inbound.taking import ANNA, BOB, HOUSE, TOKENS, Town, a_mail, simple_read
 from tests.inbound.test_triage import TABLE, WISHES
 
 STRANGER = "friend@elsewhere.example"
@@ -59,12 +57,6 @@ class Witness:
         assert all((raw, mail.sender, at))
         self.asked += 1
         return Origin(self.standing, (f"by {envelope.channel.value}",))
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
 
 
 def watched(town: Town, witness: Witness) -> Intake:

@@ -13,16 +13,9 @@ import trustme
 
 from inbound import smtp
 from kit.config import SmtpSettings
-from kit.db import Database
 from kit.errors import InvalidSettings
 from tests.inbound.peer import BEGIN, Peer, a_peer
-from tests.inbound.taking import ANNA, Town, a_mail, town_on
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
+from tests.inbound.taking import ANNA, Town, a_mail
 
 
 @pytest.fixture

@@ -2,20 +2,12 @@
 
 import asyncio
 import smtplib
-from collections.abc import AsyncIterator
 
 import pytest
 
-from kit.db import Database
 from tests.inbound.peer import a_peer
-from tests.inbound.taking import ANNA, BOB, LMTP, Town, a_mail, town_on
+from tests.inbound.taking import ANNA, BOB, LMTP, Town, a_mail
 from tests.inbound.test_smtp import DOT, ENDINGS
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
 
 
 async def test_lhlo_alone_greets(town: Town) -> None:

@@ -1,6 +1,5 @@
 """Reports of machines: what a bounce or a complaint changes, and what a forged one doesn't."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,18 +12,11 @@ from inbound.mail import read_mail
 from inbound.model import Bounce, Reading, Verdict
 from inbound.returned import is_report_ours, returned_headers
 from inbound.traces import Trace
-from kit.db import Database
 from mailer.signing import Signer
 from mailer.tokens import Purpose, Token
 from tests.database import NOW, SECRETS
-from tests.inbound.taking import ANNA, TOKENS, Town, a_mail, an_envelope, town_on
+from tests.inbound.taking import ANNA, TOKENS, Town, a_mail, an_envelope
 from tests.mailer.letters_at_hand import dkim_keys
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
 
 
 async def test_a_hard_bounce_counts_with_our_token_only(town: Town) -> None:

@@ -23,7 +23,7 @@ from mailer.tokens import Purpose
 from tests.database import NOW
 from tests.inbound.taking import HOUSE, TOKENS, Town, town_on
 from tests.mailer.letters_at_hand import SENDER, dkim_keys
-from tests.mailer.test_invitations import DAY, Desk
+from tests.mailer.reception import DAY, Desk
 from tests.scenarios.correspondence import a_reply, letter_of, reply_to
 
 TEXTS = CHECKOUT / "templates" / "email" / "service"

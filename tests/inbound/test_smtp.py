@@ -16,19 +16,12 @@ from inbound.connection import COMMAND_OCTETS
 from inbound.model import Channel
 from inbound.smtp import domains_of
 from kit.config import InboundSettings, LmtpSettings, MailerSettings
-from kit.db import Database
 from kit.errors import InvalidSettings
 from tests.database import NOW
 from tests.inbound.peer import BEGIN, Peer, a_peer
-from tests.inbound.taking import ANNA, BOB, TOKENS, Town, a_mail, an_envelope, town_on
+from tests.inbound.taking import ANNA, BOB, TOKENS, Town, a_mail, an_envelope
 
 DOT = b"\r\n.\r\n"
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
 
 
 @pytest.fixture

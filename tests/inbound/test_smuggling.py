@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kit.config import SmtpSettings
-from kit.db import Database
 from tests.inbound.peer import BEGIN, Peer, a_peer
-from tests.inbound.taking import BOB, LMTP, Town, a_mail, town_on
+from tests.inbound.taking import BOB, LMTP, Town, a_mail
 
 DOT = b"\r\n.\r\n"
 LINE_ENDS = (b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\0\n")
@@ -52,12 +51,6 @@ SMUGGLED = b"MAIL FROM:<bob@example.org>\r\nRCPT TO:<promotions@shop.example>\r\
     sender=BOB, text="unsubscribe", message_id="smuggled@x"
 ).removesuffix(b"\r\n")
 LISTENERS = {"SMTP": (None, b"EHLO"), "LMTP": (LMTP, b"LHLO")}
-
-
-@pytest.fixture
-async def town(database: Database) -> AsyncIterator[Town]:
-    async with town_on(database) as made:
-        yield made
 
 
 @pytest.fixture(params=LISTENERS)

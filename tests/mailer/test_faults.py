@@ -19,7 +19,7 @@ from mailer.channel import Timeouts
 from mailer.relays import Deferred, Failed, Result, Sent, Unknown
 from tests.fakes.fault_proxy import FaultProxy, Harm, Way
 from tests.fakes.recording_relay import RecordingRelay
-from tests.mailer.test_smtp import Mail, mails, pool, send, yes
+from tests.mailer.pooling import Mail, mails, pool, send, yes
 
 STEP = int(os.environ.get("BYLEAVE_FAULT_STEP") or 9)  # from a first octet by chance to the last
 LETTERS = 3

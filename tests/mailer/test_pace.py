@@ -22,7 +22,7 @@ from mailer.throttle import Limit, Manners
 from tests.database import NOW, given_subscribers
 from tests.fakes.recording_relay import RecordingRelay
 from tests.fakes.scripted_smtp import Peer, ScriptedServer
-from tests.mailer.test_smtp import QUICK, Mail, unused_port, yes
+from tests.mailer.pooling import QUICK, Mail, unused_port, yes
 
 QUIET = Manners(settle_seconds=0.2, quiet_seconds=0.4, step=2.0, slowest=5.0)
 

@@ -4,68 +4,18 @@ import asyncio
 import os
 import shutil
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
-from aiosmtpd.smtp import SMTP, AuthResult
 
-from kit.errors import InvalidSettings
-from mailer.channel import Timeouts
-from mailer.relays import Deferred, Failed, Result, Sent, Unknown, Withheld, parse_relay
+from mailer.relays import Deferred, Failed, Result, Sent, Withheld
 from mailer.sandbox import SandboxRelay, read_store
-from mailer.smtp import RelayPool
 from tests.fakes.scripted_smtp import Peer, ScriptedServer
+from tests.mailer.pooling import QUICK, Mail, mails, pool, send, unused_port, yes
 
 SINK = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
-QUICK = Timeouts(connect=5, greeting=5, command=5, data=5, block=5, dot=5, idle=5, quit=1)
-
-
-@dataclass(frozen=True)
-class Mail:
-    rcpt_to: str = "ann@there.example"
-    mail_from: str = "back@us.example"
-    content: bytes = b"Subject: x\r\n\r\n.hi\r\n"
-    needs_smtputf8: bool = False
-    clearance: object = None
-
-
-def pool(*urls: str, connections: int = 1, timeouts: Timeouts = QUICK, each: int = 1000) -> RelayPool:
-    relays = [replace(parse_relay(url), name=str(number)) for number, url in enumerate(urls)]
-    return RelayPool(
-        relays, connections=connections, helo="us.example", timeouts=timeouts, messages_per_connection=each
-    )
-
-
-def yes(_: object = None) -> bool:
-    return True
-
-
-async def send(open_pool: RelayPool, mails: list[Mail], may_start: Callable[[Mail], bool] = yes) -> dict[str, Result]:
-    results: dict[str, Result] = {}
-
-    def note(mail: Mail, result: Result, _relay: str) -> None:
-        assert mail.rcpt_to not in results
-        results[mail.rcpt_to] = result
-
-    async with asyncio.timeout(20):
-        await open_pool.send_many(mails, may_start, note)
-    return results
-
-
-def mails(number: int) -> list[Mail]:
-    return [Mail(f"u{at}@there.example") for at in range(number)]
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def test_many_mails_over_renewed_connections_arrive_once_and_whole(tmp_path: Path) -> None:
@@ -151,60 +101,6 @@ async def test_refusals_of_some_leave_the_others_alone(offers: tuple[str, ...]) 
     assert kinds == [Sent, Failed, Sent, Failed, Sent]
     assert len(server.heard) == 1
     assert not server.errors
-
-
-@pytest.mark.parametrize("way", ["close", "reset", "hang"])
-async def test_a_lost_answer_to_the_dot_is_unknown_and_never_sent_again(way: str) -> None:
-    taken: list[bytes] = []
-
-    async def play(peer: Peer) -> None:
-        await peer.greet()
-        for _ in range(3):
-            await peer.line()
-        await peer.say("250 ok", "250 ok", "354 go")
-        taken.append(await peer.message())
-        if way == "reset":
-            peer.reset()
-        elif way == "hang":
-            await asyncio.sleep(60)
-
-    limits = replace(QUICK, dot=0.2)
-    async with ScriptedServer(play) as server, pool(server.url, timeouts=limits) as open_pool:
-        results = await send(open_pool, [Mail()])
-
-    assert isinstance(results["ann@there.example"], Unknown)
-    assert len(taken) == 1
-
-
-async def test_a_connection_cut_before_the_dot_is_tried_over_another_one() -> None:
-    async def play(peer: Peer) -> None:
-        await peer.greet()
-        if len(server.heard) == 1:
-            await peer.take()
-            await peer.line()
-            return
-        await peer.take()
-        await peer.line()
-
-    async with ScriptedServer(play) as server, pool(server.url) as open_pool:
-        server_results = await send(open_pool, mails(2))
-
-    assert {type(result) for result in server_results.values()} == {Sent}
-    assert len(server.heard) == 2
-
-
-async def test_a_relay_that_always_cuts_in_mid_mail_defers_it_in_the_end() -> None:
-    async def play(peer: Peer) -> None:
-        await peer.greet()
-        await peer.line()
-        await peer.say("421 4.3.2 going down")
-
-    async with ScriptedServer(play) as server, pool(server.url) as open_pool:
-        results = await send(open_pool, [Mail()])
-
-    (result,) = results.values()
-    assert isinstance(result, Deferred)
-    assert "going down" in result.text
 
 
 async def test_a_dead_relay_is_passed_over_and_all_dead_is_deferred(tmp_path: Path) -> None:
@@ -329,168 +225,6 @@ async def test_a_cancelled_call_begins_nothing_more(tmp_path: Path) -> None:
         await send(open_pool, [Mail()])
 
     assert len(read_store(tmp_path)) < 5000
-
-
-SESSION_ANSWERS = ["220 hi\r\n", "250-x\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 done\r\n"]
-
-
-@pytest.mark.parametrize("length", range(1, sum(map(len, SESSION_ANSWERS)) + 1))
-async def test_the_servers_side_cut_at_any_byte_leaves_a_true_state(length: int) -> None:
-    accepted: list[bytes] = []
-
-    async def play(peer: Peer) -> None:
-        left = length
-        for number, answer in enumerate(SESSION_ANSWERS):
-            if number == 1:
-                await peer.line()
-            elif number == 2:
-                for _ in range(3):
-                    await peer.line()
-            elif number == 3:
-                accepted.append(await peer.message())
-            peer._writer.write(answer[:left].encode())
-            left -= len(answer)
-            if left <= 0:
-                return
-
-    async with ScriptedServer(play) as server, pool(server.url) as open_pool:
-        (result,) = (await send(open_pool, [Mail()])).values()
-
-    if length == sum(map(len, SESSION_ANSWERS)):
-        assert isinstance(result, Sent)
-    elif accepted:
-        assert isinstance(result, Unknown)
-    else:
-        assert isinstance(result, Deferred | Unknown)
-    assert len(accepted) <= 1
-
-
-@dataclass
-class Authority:
-    file: str
-    server: ssl.SSLContext
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    return Authority(str(tmp_path / "ca.pem"), context)
-
-
-class Recorder:
-    """What an aiosmtpd server took."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, bytes]] = []
-        self.logins: list[tuple[bytes, bytes]] = []
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        assert session.ssl is not None
-        self.taken.append((envelope.rcpt_tos[0], envelope.content))
-        return "250 2.0.0 taken"
-
-    def login(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"right", handled=False)
-
-
-@pytest.mark.parametrize("password", ["right", "wrong"])
-async def test_aiosmtpd_with_starttls_and_auth(authority: Authority, password: str) -> None:
-    recorder = Recorder()
-
-    def factory() -> SMTP:
-        return SMTP(
-            recorder,
-            require_starttls=True,
-            tls_context=authority.server,
-            authenticator=recorder.login,
-            auth_required=True,
-        )
-
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(factory, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, pool(f"smtp://us:{password}@127.0.0.1:{port}?ca={authority.file}") as open_pool:
-        results = await send(open_pool, mails(3))
-
-    assert set(recorder.logins) == {(b"us", password.encode())}
-    if password == "right":
-        assert {type(result) for result in results.values()} == {Sent}
-        assert len(recorder.taken) == 3
-    else:
-        assert all(isinstance(result, Deferred) and "535" in result.text for result in results.values())
-        assert recorder.taken == []
-
-
-async def test_implicit_tls_and_a_certificate_that_must_be_right(authority: Authority) -> None:
-    async def play(peer: Peer) -> None:
-        await peer.greet(("SIZE",))
-        await peer.take()
-        await peer.line()
-        await peer.say("221 bye")
-
-    async with ScriptedServer(play, authority.server) as server:
-        url = server.url.replace("smtp:", "smtps:")
-        async with pool(f"{url}?ca={authority.file}") as open_pool:
-            (good,) = (await send(open_pool, [Mail()])).values()
-        stranger = Path(authority.file).with_name("other.pem")
-        trustme.CA().cert_pem.write_to_path(stranger)
-        async with pool(f"{url}?ca={stranger}") as open_pool:
-            (bad,) = (await send(open_pool, [Mail()])).values()
-
-    assert isinstance(good, Sent)
-    assert isinstance(bad, Deferred)
-    assert "certificate" in bad.text
-
-
-@pytest.mark.parametrize("is_one_piece", [True, False])
-async def test_a_reply_injected_behind_starttls_drops_the_connection(
-    authority: Authority, *, is_one_piece: bool
-) -> None:
-    """RFC 3207 4.2: no credentials go out, no mail goes out."""
-
-    async def play(peer: Peer) -> None:
-        await peer.greet(("STARTTLS", "AUTH PLAIN"))
-        assert await peer.line() == "STARTTLS"
-        if is_one_piece:
-            await peer.say("220 go", "250 AUTH PLAIN")
-        else:
-            await peer.say("220 go")
-            await peer.say("250 AUTH PLAIN")
-        await peer.line()
-
-    async with ScriptedServer(play) as server, pool(f"smtp://u:p@127.0.0.1:{server.port}") as open_pool:
-        (result,) = (await send(open_pool, [Mail()])).values()
-
-    assert isinstance(result, Deferred)
-    assert b"AUTH" not in server.heard[0]
-    assert b"MAIL" not in server.heard[0]
-
-
-async def test_a_relay_elsewhere_without_starttls_gets_nothing() -> None:
-    async def play(peer: Peer) -> None:
-        await peer.greet(("AUTH PLAIN",))
-        await peer.line()
-
-    async with ScriptedServer(play) as server:
-        # Another name of this machine that is not loopback by its looks.
-        relay = replace(parse_relay(f"smtp://u:p@ip4-loopback.example:{server.port}"), host="127.1")
-        assert relay.requires_tls
-        async with RelayPool([relay], connections=1, helo="us.example", timeouts=QUICK) as open_pool:
-            (result,) = (await send(open_pool, [Mail()])).values()
-
-    assert isinstance(result, Deferred)
-    assert "STARTTLS" in result.text
-    assert bytes(server.heard[0]) == b"EHLO us.example\r\n"
-
-
-async def test_a_ca_file_that_is_not_there_is_a_fault_of_the_settings() -> None:
-    with pytest.raises(InvalidSettings):
-        async with pool("smtps://127.0.0.1?ca=/nonexistent/ca.pem"):
-            pass
 
 
 @pytest.mark.peer

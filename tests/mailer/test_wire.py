@@ -1,8 +1,6 @@
 """The SMTP conversation, byte by byte and without a socket."""
 
-import base64
 import itertools
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -11,52 +9,12 @@ from hypothesis import strategies as st
 from mailer.answers import NotSmtp, ReplyReader
 from mailer.envelope import stuffed
 from mailer.relays import Deferred, Failed, Sent, Unknown
-from mailer.steps import Answered, Event, NotSent, Over, Ready, StartTls, Step, Terms
+from mailer.steps import Answered, Event, NotSent, Over, Ready, Step
 from mailer.wire import Dialogue
+from tests.mailer.conversation import CLEAR, MAIL, NEXT, OFFERS, Mail, ehlo_reply, in_dot, in_pieces, ready, wants_mail
 
-CLEAR = Terms(helo="us.example", require_tls=False, is_loopback=True)
-OFFERS = b"PIPELINING|8BITMIME|SMTPUTF8|SIZE 5000"
-
-
-@dataclass(frozen=True)
-class Mail:
-    mail_from: str = "back@us.example"
-    rcpt_to: str = "ann@there.example"
-    content: bytes = b"Subject: x\r\n\r\n.hi\r\n"
-    needs_smtputf8: bool = False
-
-
-MAIL = Mail()
-NEXT = Mail(rcpt_to="bob@there.example")
 GROUP = b"MAIL FROM:<back@us.example> SIZE=19\r\nRCPT TO:<%s@there.example>\r\nDATA\r\n"
 BODY = b"Subject: x\r\n\r\n..hi\r\n.\r\n"
-
-
-def ehlo_reply(offers: bytes = OFFERS) -> bytes:
-    lines = [b"there.example", *(offers.split(b"|") if offers else [])]
-    return b"".join(b"250-%s\r\n" % line for line in lines[:-1]) + b"250 %s\r\n" % lines[-1]
-
-
-def ready(offers: bytes = OFFERS, terms: Terms = CLEAR) -> Dialogue:
-    wire = Dialogue(terms)
-    assert wire.receive(b"220 there\r\n") == []
-    assert wire.take_output() == b"EHLO us.example\r\n"
-    assert wire.receive(ehlo_reply(offers)) == [Ready()]
-    return wire
-
-
-def wants_mail(wire: Dialogue) -> bool:
-    return wire.wants_mail
-
-
-def in_dot(wire: Dialogue, mail: Mail = MAIL) -> Dialogue:
-    """Bring a mail to where its dot has gone and is not answered."""
-    assert wire.start(mail) is None
-    assert wire.take_output()
-    assert wire.receive(b"250 ok\r\n250 ok\r\n354 go\r\n") == []
-    assert wire.take_output().endswith(b"\r\n.\r\n")
-    wire.flushed()
-    return wire
 
 
 def test_nothing_is_said_before_the_greeting() -> None:
@@ -91,18 +49,11 @@ def test_the_next_envelope_travels_with_the_body_before_it() -> None:
 )
 @pytest.mark.parametrize("tail", [b"", b"250 next\r\n", b"2"])
 def test_a_group_in_one_piece_means_what_it_means_in_many(first: bytes, rest: bytes, tail: bytes) -> None:
-    outcomes = []
-    for size in (1, 1000):
-        wire = in_dot(ready())
-        wire.start(NEXT)
-        wire.take_output()
-        received = first + rest + tail
-        events: list[Event] = []
-        for at in range(0, len(received), size):
-            events += wire.receive(received[at : at + size])
-        outcomes.append((events, wire.take_output(), wire.awaited, wire.lost("cut")))
+    received = first + rest + tail
 
-    assert outcomes[0] == outcomes[1]
+    in_one, in_many = (in_pieces(in_dot(ready()), received, size) for size in (len(received), 1))
+
+    assert in_one == in_many
 
 
 def test_without_pipelining_each_command_waits_for_its_answer() -> None:
@@ -321,85 +272,6 @@ def test_an_answer_without_end_or_sense_ends_the_conversation(received: bytes) -
 
 def test_an_answer_that_nobody_asked_for_ends_the_conversation() -> None:
     assert isinstance(ready().receive(b"250 ok\r\n")[-1], Over)
-
-
-TLS = Terms(helo="us.example", user="u", password="p\u00e4ss")
-
-
-def asks_for_tls() -> Dialogue:
-    wire = Dialogue(TLS)
-    wire.receive(b"220 hi\r\n")
-    wire.receive(ehlo_reply(b"STARTTLS|AUTH PLAIN|SIZE 1"))
-    assert wire.take_output() == b"EHLO us.example\r\nSTARTTLS\r\n"
-    return wire
-
-
-def test_after_tls_all_is_learnt_anew_and_then_the_password_goes() -> None:
-    wire = asks_for_tls()
-
-    assert wire.receive(b"220 go\r\n") == [StartTls()]
-    wire.secured()
-    assert wire.take_output() == b"EHLO us.example\r\n"
-    assert wire.receive(ehlo_reply(b"AUTH LOGIN PLAIN")) == []
-    secret = base64.b64encode("\0u\0p\u00e4ss".encode())
-    assert wire.take_output() == b"AUTH PLAIN " + secret + b"\r\n"
-    assert wire.receive(b"235 welcome\r\n") == [Ready()]
-    assert wire.features.size_limit == 0
-
-
-@pytest.mark.parametrize("tail", [b"250 AUTH\r\n", b"2", b"250-x\r\n", b"\r\n", b"220 go\r\n"])
-def test_bytes_in_the_clear_behind_starttls_end_the_conversation(tail: bytes) -> None:
-    """RFC 3207 4.2: response injection; no credentials are sent."""
-    wire = asks_for_tls()
-
-    events = wire.receive(b"220 go\r\n" + tail)
-
-    assert isinstance(events[-1], Over)
-    assert wire.take_output() == b""
-
-
-def test_bytes_in_the_clear_that_come_later_end_the_conversation_too() -> None:
-    wire = asks_for_tls()
-    wire.receive(b"220 go\r\n")
-
-    assert isinstance(wire.receive(b"2")[-1], Over)
-
-
-@pytest.mark.parametrize("answer", [b"454 no\r\n", b"502 no\r\n"])
-def test_a_refused_starttls_is_no_way_into_the_clear(answer: bytes) -> None:
-    wire = asks_for_tls()
-
-    assert isinstance(wire.receive(answer)[-1], Over)
-    assert wire.take_output() == b""
-
-
-def test_no_starttls_offered_is_no_way_into_the_clear() -> None:
-    wire = Dialogue(TLS)
-    wire.receive(b"220 hi\r\n")
-    wire.take_output()
-
-    assert isinstance(wire.receive(ehlo_reply(b"AUTH PLAIN"))[-1], Over)
-    assert wire.take_output() == b""
-
-
-def test_a_password_is_never_sent_in_the_clear_even_where_tls_is_off() -> None:
-    wire = Dialogue(Terms(helo="us.example", use_starttls=False, require_tls=False, user="u", password="p"))
-    wire.receive(b"220 hi\r\n")
-    wire.take_output()
-
-    assert isinstance(wire.receive(ehlo_reply(b"AUTH PLAIN"))[-1], Over)
-    assert wire.take_output() == b""
-
-
-def test_auth_login_gives_user_and_password_one_by_one() -> None:
-    wire = Dialogue(Terms(helo="us.example", is_secure=True, user="u", password="p"))
-    wire.receive(b"220 hi\r\n")
-    wire.receive(ehlo_reply(b"AUTH LOGIN"))
-    wire.receive(b"334 VXNlcm5hbWU6\r\n")
-    wire.receive(b"334 UGFzc3dvcmQ6\r\n")
-
-    assert wire.take_output() == b"EHLO us.example\r\nAUTH LOGIN\r\ndQ==\r\ncA==\r\n"
-    assert wire.receive(b"535 5.7.8 no\r\n") == [Over("the relay refused our user or password: 535 5.7.8 no")]
 
 
 def test_an_old_server_is_greeted_with_helo() -> None:

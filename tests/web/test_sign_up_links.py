@@ -14,7 +14,7 @@ from consent.tables import ConsentEventRow, NotMeRow, WordingRow
 from kit.addresses import parse_address
 from kit.config_signup import SignUpSettings
 from mailer.tokens import Purpose
-from tests.mailer.test_invitations import DAY, HOUR, Desk
+from tests.mailer.reception import DAY, HOUR, Desk
 from tests.web.shop import BROWSER, SECRETS, Shop
 from web.house import SignUps
 from web.seals import Seals

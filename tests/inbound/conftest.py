@@ -1,0 +1,5 @@
+"""What tests of incoming mail may ask for."""
+
+from tests.inbound.taking import town
+
+__all__ = ["town"]
