@@ -13,7 +13,7 @@ from byleave.context import settings_of
 from byleave.files import new_file
 from byleave.people import known_topics, person_of
 from byleave.wiring import open_ground
-from consent import disclosures, ledger, sharefile, sharing
+from consent import disclosures, sharefile, sharing
 from consent.disclosures import Disclosure, Ground, Sort
 from consent.ledger import Done, Source
 from consent.model import Door, Proof
@@ -123,7 +123,7 @@ async def _stop(settings: Settings, person: str, reason: str) -> bool:
     source = Source(Door.STAFF, Proof.STAFF, {"reason": reason} if reason else None)
     async with open_ground(settings) as ground, ground.database.transaction() as session:
         number = await person_of(session, person)
-        ended = await ledger.withdraw(session, number, (), source=source, at=ground.clock(), purpose=sharing.SHARING)
+        ended = await sharing.end(session, number, source=source, at=ground.clock())
         return isinstance(ended, Done)
 
 

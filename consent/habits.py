@@ -63,6 +63,7 @@ class Habits:
     frequency_days: int
     paused_until: datetime | None
     states: Mapping[str, State]
+    is_shared: bool = False  # whether partners may be given the person's data (P10)
 
     def is_held(self, topic: str) -> bool:
         """Whether a topic is received, or waits for its confirmation."""
@@ -73,12 +74,16 @@ class Habits:
 _HABITS = (
     sa.select(
         cast("sa.Table", SubscriberRow.__table__),
+        StandingRow.purpose.label("of_purpose"),
         StandingRow.topic.label("of_topic"),
         StandingRow.state.label("of_state"),
     )
     .outerjoin(
         StandingRow,
-        sa.and_(StandingRow.subscriber_id == SubscriberRow.id, StandingRow.purpose == Purpose.PROMOTION.value),
+        sa.and_(
+            StandingRow.subscriber_id == SubscriberRow.id,
+            StandingRow.purpose.in_([Purpose.PROMOTION.value, Purpose.THIRD_PARTY_SHARING.value]),
+        ),
     )
     .where(SubscriberRow.id == sa.bindparam("person"))
 )
@@ -89,8 +94,11 @@ async def habits_of(session: AsyncSession, person: SubscriberId) -> Habits | Non
     rows = (await session.execute(_HABITS, {"person": person})).all()
     if not rows:
         return None
-    states = {row.of_topic: State(row.of_state) for row in rows if row.of_topic is not None}
-    return Habits(subscribers.from_row(rows[0]), rows[0].frequency_days, rows[0].paused_until, states)
+    states = {row.of_topic: State(row.of_state) for row in rows if row.of_purpose == Purpose.PROMOTION.value}
+    is_shared = any(
+        row.of_purpose == Purpose.THIRD_PARTY_SHARING.value and row.of_state == State.GRANTED.value for row in rows
+    )
+    return Habits(subscribers.from_row(rows[0]), rows[0].frequency_days, rows[0].paused_until, states, is_shared)
 
 
 async def keep_habits(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.model import Act, Clearance, Event, SubscriberId
+from consent.model import Act, Clearance, Event, Purpose, SubscriberId
 from consent.tables import ConsentEventRow
 from consent.unwritten import Unwritten
 from kit.db import is_sqlite
@@ -83,14 +83,20 @@ class Hearing:
         """
         waiting = self._on_disk()
         rows = await session.execute(
-            sa.select(ConsentEventRow.seq, ConsentEventRow.subscriber_id, ConsentEventRow.act, ConsentEventRow.topics)
+            sa.select(
+                ConsentEventRow.seq,
+                ConsentEventRow.subscriber_id,
+                ConsentEventRow.act,
+                ConsentEventRow.purpose,
+                ConsentEventRow.topics,
+            )
             .where(ConsentEventRow.seq > self.seq)
             .order_by(ConsentEventRow.seq)
         )
         count = 0
-        for seq, person, act, topics in rows:
+        for seq, person, act, purpose, topics in rows:
             self.seq = seq
-            if is_leaving(Act(act)):
+            if is_leaving(Act(act), Purpose(purpose)):
                 self.note(seq, person, Act(act), tuple(topics))
                 count += 1
         self.waiting = waiting | self._meanwhile
@@ -106,8 +112,13 @@ class Hearing:
         return self.unwritten.people() if self.unwritten is not None else frozenset()
 
 
-def is_leaving(act: Act) -> bool:
-    """Whether an act can end the leave to write to somebody at an address, so that all who send have to hear of it."""
+def is_leaving(act: Act, purpose: Purpose) -> bool:
+    """Whether an act can end the leave to promote to somebody at an address, so that all who send have to hear of it.
+
+    Who ends sharing or reminders alone goes on receiving what they chose.
+    """
+    if act is Act.WITHDRAW:
+        return purpose is Purpose.PROMOTION
     return act.is_withdrawal or act in {Act.PAUSE, Act.MOVE}
 
 
@@ -118,7 +129,11 @@ async def announce(session: AsyncSession, events: Sequence[Event]) -> None:
     knows no notices. The commits of transactions that notify queue up in PostgreSQL; those that write to the ledger do
     so anyway, for the end of the chain.
     """
-    left = [[event.seq, event.subscriber, event.act.value, event.topics] for event in events if is_leaving(event.act)]
+    left = [
+        [event.seq, event.subscriber, event.act.value, event.topics]
+        for event in events
+        if is_leaving(event.act, event.purpose)
+    ]
     if not left or is_sqlite(session):
         return
     text = json.dumps(left, separators=(",", ":"))

@@ -349,7 +349,7 @@ async def append(session: AsyncSession, event: Event) -> Done:
         book.gathered.standings[event.subscriber] = standing
     if placed.act in _ON_REACH:
         await write_reach(session, event.subscriber, standing)
-    if hearing.is_leaving(placed.act):
+    if hearing.is_leaving(placed.act, placed.purpose):
         after_commit(session, lambda: hearing.tell(placed))
     return Done(standing, placed.seq)
 
@@ -362,7 +362,7 @@ def _place(book: _Book, gathered: _Gathered, event: Event) -> Event:
         gathered.wordings[wording] = event.wording
     book.seq, book.hash = placed.seq, event_hash(book.hash, placed, wording_sha256=wording)
     gathered.rows.append(_row(placed, wording, book.hash))
-    if hearing.is_leaving(placed.act):
+    if hearing.is_leaving(placed.act, placed.purpose):
         gathered.left.append(placed)
     if event.subscriber in book.events:
         book.events[event.subscriber].append(placed)

@@ -1,19 +1,21 @@
 """Who may be given to a partner, and who of those given has withdrawn since (P10).
 
-Sharing is a purpose of its own; agreeing to promotions says nothing about it. Who is chosen by the SELECT that
-campaigns use is looked up once more in the ledger itself before a line is written.
+Sharing is a purpose of its own: neither agreeing to promotions nor a guardian's consent to mail says anything about it.
+Who is chosen by the SELECT that campaigns use is looked up once more in the ledger itself before a line is written.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent import disclosures, standing, subscribers
+from consent import disclosures, ledger, standing, subscribers
+from consent.age import held_age
 from consent.disclosures import Sort
-from consent.model import Purpose, State, Subscriber, SubscriberId
+from consent.ledger import NeedsGuardian, Outcome, Source
+from consent.model import AgeBand, Purpose, State, Subscriber, SubscriberId
 from consent.rules import fold
 from consent.tables import DisclosurePersonRow, DisclosureRow, StandingRow, SubscriberRow
 
@@ -28,6 +30,27 @@ class Withdrawn:
     number: int
     email: str
     erased: bool
+
+
+def may_be_asked(person: Subscriber, *, today: date) -> bool:
+    """Whether somebody may be asked at all: nobody who is known to be under 13, whatever a guardian said of mail (P8).
+
+    16 CFR 312.5(a)(2): a guardian can agree to what we do without agreeing that others get the child's data.
+    """
+    return held_age(person.birth_date, person.age_band, today=today) is not AgeBand.UNDER_13
+
+
+async def agree(session: AsyncSession, person: Subscriber, *, source: Source, at: datetime) -> Outcome:
+    """Grant sharing by the person's own word, at a door that only the owner of the address gets to."""
+    if not may_be_asked(person, today=at.date()):
+        return NeedsGuardian(await ledger.standing_of(session, person.id), "nobody under 13 is shared")
+    await ledger.subscribe(session, person.id, (), source=source, at=at, purpose=SHARING)
+    return await ledger.confirm(session, person.id, (), source=source, at=at, purpose=SHARING)
+
+
+async def end(session: AsyncSession, person: SubscriberId, *, source: Source, at: datetime) -> Outcome:
+    """End a person's agreement to sharing, and nothing else."""
+    return await ledger.withdraw(session, person, (), source=source, at=at, purpose=SHARING)
 
 
 async def may_be_shared(
@@ -48,7 +71,8 @@ async def may_be_shared(
             return
         last = numbers[-1]
         agreed = await _agreed(session, numbers, topics)
-        yield sorted(await subscribers.among(session, numbers=agreed, addresses=()), key=lambda one: one.id)
+        people = await subscribers.among(session, numbers=agreed, addresses=())
+        yield sorted((one for one in people if may_be_asked(one, today=now.date())), key=lambda one: one.id)
 
 
 async def _agreed(session: AsyncSession, people: Sequence[SubscriberId], topics: Sequence[str]) -> list[SubscriberId]:

@@ -11,22 +11,20 @@ from starlette.responses import Response
 
 from consent import moving, purchases, subscribers
 from consent.cards import carries_card_number
-from consent.model import Event, Purpose, Subscriber
-from consent.policy import all_topics
+from consent.model import Subscriber
 from consent.rights import Details, put_right
 from consent.standing import events_of
 from kit.addresses import try_address
-from kit.db import Session
 from mailer.account_letters import ask_to_move, send_link
 from mailer.tokens import Purpose as For
 from mailer.tokens import account_mark
-from web import rights
+from web import rights, sharing
 from web.forms import Form
 from web.guard import HEADERS
+from web.history import acts
 from web.page import Page
 from web.visit import Visit
 
-MOST_ACTS = 100  # of the history that are shown; the file has all
 MOST_PURCHASES = 100
 _PHONE = frozenset("+0123456789 ()./-")
 
@@ -73,7 +71,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def change(visit: Visit) -> Response:
-    """Put details right, ask for a change of address, or erase everything."""
+    """Put details right, ask for a change of address, allow or end sharing, or erase everything."""
     person = await _welcome(visit)
     if person is None:
         return _over(visit)
@@ -83,6 +81,11 @@ async def change(visit: Visit) -> Response:
             return await _put_right(visit, person, form)
         case ("move",):
             return await _move(visit, person, form)
+        case ("share",):
+            done = await sharing.allow(visit, person, form)
+            return await _page(visit, person, told=done, form=form if form.errors else None)
+        case ("stop_sharing",):
+            return await _page(visit, person, told=await sharing.end(visit))
         case ("erase",):
             return await _erase(visit, person, form)
         case _:
@@ -143,7 +146,7 @@ async def _move(visit: Visit, person: Subscriber, form: Form) -> Response:
 
 async def _erase(visit: Visit, person: Subscriber, form: Form) -> Response:
     if form.many("sure") != ("yes",):
-        form.refuse("sure", "account.erase_missing")
+        form.refuse("sure", "account.tick_first")
         return await _page(visit, person, form=form, status=422)
     source = visit.source(wording=visit.text("account.erase_sure"))
     async with visit.house.database.transaction() as session:
@@ -175,34 +178,19 @@ async def _page(
     async with visit.house.database.reading() as session:
         move = await moving.waiting(session, person.id, at=_now(visit))
         bought = await purchases.of_person(session, person.id, most=MOST_PURCHASES)
-        history = await _history(visit, session, person)
+        events = await events_of(session, person.id)
+        names = {topic.key: topic.name for topic in await visit.house.topics(session)}
     shown = form or Form.starting(
         name=person.name, phone=person.phone, billing_address=person.billing_address, country=person.country
     )
     values = {
         "address": str(person.address), "told": visit.text(told) if told else "", "is_wrong": status == 400,
-        "move": str(move.new) if move else "", "purchases": bought, "history": history, "link": visit.link,
+        "move": str(move.new) if move else "", "purchases": bought, "link": visit.link,
+        "history": acts(events, visit.house.pages.catalogues[visit.language], names),
+        "sharing": sharing.state(visit, person, events),
         "preferences": visit.house.tokens.preferences_url("", person.id),
     }  # fmt: skip
     return visit.answer("account.html", values, form=shown, status=status)
-
-
-async def _history(visit: Visit, session: Session, person: Subscriber) -> list[dict[str, object]]:
-    """Return the person's acts in plain words, the newest first."""
-    names = {topic.key: topic.name for topic in await all_topics(session)}
-    events = (await events_of(session, person.id))[-MOST_ACTS:]
-    return [
-        {"at": event.at.date(), "what": _what(visit, event, names), "how": visit.text(f"door.{event.door.value}")}
-        for event in reversed(events)
-    ]
-
-
-def _what(visit: Visit, event: Event, names: dict[str, str]) -> str:
-    listed = visit.text("common.list_comma").join(names.get(key, key) for key in event.topics)
-    about = listed or visit.text("held.everything")
-    if event.purpose is not Purpose.PROMOTION:
-        about = visit.text(f"account.{event.purpose.value}")
-    return visit.text(f"act.{event.act.value}", topics=about)
 
 
 def _now(visit: Visit) -> datetime:

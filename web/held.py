@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from consent import standing
 from consent.habits import Habits, frequency_name, habits_of
-from consent.model import Act, AgeBand, Event
+from consent.model import AgeBand
 from mailer.tokens import Purpose
 from web.catalogues import Catalogue
+from web.history import MOST_ACTS, acts
 from web.house import masked
 from web.page import Page
 from web.visit import Visit
@@ -29,7 +30,6 @@ TOLD = {
     "purchases": "purchases", "further_addresses": "addresses", "changes_of_address": "addresses",
     "promotions": "letters", "other_letters": "letters", "your_mails_to_us": "mails",
 }  # fmt: skip
-MOST_EVENTS = 50  # the newest; bounds the page of somebody who changed their mind every day
 
 
 async def show(visit: Visit) -> Response:
@@ -46,9 +46,9 @@ async def show(visit: Visit) -> Response:
     values = {
         "address": masked(known.person),
         "facts": _facts(known, catalogue),
-        "events": [_told(event, catalogue, names) for event in reversed(events[-MOST_EVENTS:])],
+        "events": acts(events, catalogue, names),
         "more": [catalogue.text(f"held.{name}") for name in MORE],
-        "is_cut": len(events) > MOST_EVENTS,
+        "is_cut": len(events) > MOST_ACTS,
         "back": f"/p/{visit.link}",
     }
     return visit.answer("held.html", values)
@@ -74,19 +74,6 @@ def _facts(known: Habits, catalogue: Catalogue) -> list[tuple[str, str, bool]]:
     }
     none = catalogue.text("held.none")
     return [(catalogue.text(f"held.{name}"), value or none, bool(value)) for name, value in facts.items()]
-
-
-def _told(event: Event, catalogue: Catalogue, names: dict[str, str]) -> dict[str, str]:
-    """Tell one act: when, what, through which door."""
-    comma = catalogue.text("common.list_comma")
-    topics = comma.join(names.get(topic, topic) for topic in event.topics) or catalogue.text("held.everything")
-    plain = event.act not in {Act.SUBSCRIBE, Act.CONFIRM, Act.WITHDRAW, Act.AGREE}
-    return {
-        "when": catalogue.day(event.at),
-        "what": catalogue.text(f"act.{event.act.value}") if plain else topics,
-        "act": "" if plain else event.act.value,
-        "door": catalogue.text(f"door.{event.door.value}"),
-    }
 
 
 PAGES = (Page("/p/{token}/held", show, purpose=Purpose.PREFERENCES),)

@@ -17,7 +17,7 @@ from consent.ledger import NeedsGuardian, Nothing, pause, subscribe, withdraw
 from consent.model import Door, State
 from kit.db import Session
 from mailer.tokens import Purpose as For
-from web import zones
+from web import sharing, zones
 from web.forms import Form
 from web.house import masked
 from web.page import Page
@@ -45,6 +45,8 @@ async def change(visit: Visit) -> Response:
             return await _save(visit, form)
         case ("pause",):
             return await _pause(visit, form)
+        case ("stop_sharing",):
+            return await _page(visit, told=await sharing.end(visit))
         case ("resume",):
             async with visit.house.database.transaction() as session:
                 await pause(session, visit.person, None, source=visit.source(), at=visit.house.clock())
@@ -148,6 +150,7 @@ async def _page(
         "zones": zones.OPTIONS,
         "pauses": [(key, catalogue.text("preferences.pause_for", n=weeks)) for key, weeks in PAUSES.items()],
         "paused_until": paused_until if paused_until and paused_until > visit.house.clock() else None,
+        "is_shared": known is not None and known.is_shared,
         "held": f"/p/{visit.link}/held", "account": f"/p/{visit.link}/account",
     }  # fmt: skip
     return visit.answer("preferences.html", values, form=form or _form(known), status=status)

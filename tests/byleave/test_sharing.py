@@ -13,7 +13,7 @@ from consent.enrol import enrol
 from consent.ledger import Source
 from consent.model import AgeBand, Door, Proof, Purpose, Standing, State, Subscriber, SubscriberId
 from consent.sharefile import Field, header, line, neutral
-from consent.standing import write_standings
+from consent.standing import mailable, write_standings
 from consent.subscribers import Profile
 from consent.tables import PolicyAskRow, PolicyVersionRow
 from kit.addresses import parse_address
@@ -53,6 +53,17 @@ async def test_only_who_agreed_to_sharing_and_may_be_mailed_is_in_it(database: D
     async with database.reading() as session:
         assert await shared(session) == ["ann"]
         assert await shared(session, "events") == []
+
+
+async def test_a_child_is_not_in_it_whatever_a_guardian_agreed_to(database: Database) -> None:
+    """16 CFR 312.5(a)(2): a guardian's yes to mail is none to sharing, and an import can't give one."""
+    await given(database, "child", band=AgeBand.UNDER_13)
+    async with database.transaction() as session:
+        await ledger.guardian(session, SubscriberId(1), agreed=True, source=STAFF, at=NOW)
+
+    async with database.reading() as session:
+        assert list(await session.scalars(mailable("deals", now=LATER))) == [1]
+        assert await shared(session) == []
 
 
 async def test_the_ledger_is_asked_and_not_its_cache_alone(database: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 from consent import gate, ledger
 from consent.hearing import CHANNEL, Hearing, hold_back
 from consent.ledger import Source
-from consent.model import Clearance, Door, Proof, SubscriberId
+from consent.model import Clearance, Door, Proof, Purpose, SubscriberId
 from consent.unwritten import Unwritten
 from kit.db import Database
 from kit.notices import MOST_OCTETS
@@ -50,6 +50,23 @@ async def test_another_topic_or_person_is_not_concerned(database: Database) -> N
 
     assert not hearing.heard(about_deals)
     assert not hearing.heard(of_bob)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.THIRD_PARTY_SHARING, Purpose.REMINDER])
+async def test_who_ends_another_purpose_alone_goes_on_getting_mail(database: Database, purpose: Purpose) -> None:
+    """Neither this process nor one that reads the ledger holds a promotion back for it."""
+    (anna,) = await given_subscribers(database, 1)
+    clearance, told, reading = await cleared(database, anna), Hearing(), Hearing()
+    async with database.reading() as session:
+        await reading.start(session)
+
+    async with database.transaction() as session:
+        await ledger.withdraw(session, anna, (), source=BY_REPLY, at=LATER, purpose=purpose)
+    async with database.reading() as session:
+        assert await reading.catch_up(session) == 0
+
+    assert not told.heard(clearance)
+    assert not reading.heard(clearance)
 
 
 async def test_a_later_clearance_is_not_held_back_by_an_older_withdrawal(database: Database) -> None:

@@ -181,11 +181,36 @@ async def test_a_subscriber_asks_for_their_data(world: World) -> None:
 
     assert address in shown
     assert "Drill course" in shown
-    assert "agreed to Deals" in shown
+    assert "agreed to <b><bdi>Deals" in shown
     assert kept["purchases"] == [{"item": "Drill course", "bought_on": "2026-01-09"}]
     assert "With a link" in [one["subject"] for one in kept["promotions"]]
     assert "account_link" in {one["kind"] for one in kept["other_letters"]}
     assert "subject: With a link" in text
+
+
+async def test_a_subscriber_allows_sharing_and_ends_it(world: World) -> None:
+    """P10: from the owner's mailbox into a partner's file; after one press into none, and onto the partner's list."""
+    sharer, other = "sam@share.test", "olga@share.test"
+    await asyncio.to_thread(world.here.import_people, [sharer, other])
+    assert await world.gets(sharer, "Before sharing")
+    promotion = next(one for one in world.letters(sharer) if one["Subject"] == "Before sharing")
+    to_acme = ("share", "export", "--partner", "Acme", "--topic", "deals")
+    await asyncio.to_thread(world.here.byleave, *to_acme, world.here.folder / "none.csv", expect=1)
+
+    allowed = await world.client.post(await account_of(world, sharer), data={"do": "share", "share": "yes"})
+    assert "You can end it here at any time" in allowed.text
+    file = world.here.folder / "acme.csv"
+    made = await asyncio.to_thread(world.here.ask, *to_acme, file)
+    ended = await world.client.post(link_in(promotion, "p"), data={"do": "stop_sharing"})
+
+    assert "no partner any more" in ended.text
+    assert made["people"] == 1
+    assert sharer in file.read_text("utf-8")
+    assert other not in file.read_text("utf-8")
+    await asyncio.to_thread(world.here.byleave, *to_acme, world.here.folder / "again.csv", expect=1)
+    forget = await asyncio.to_thread(world.here.ask, "share", "withdrawals", "--partner", "Acme")
+    assert [one["email"] for one in forget] == [sharer]
+    assert await world.gets(sharer, "After sharing")
 
 
 async def test_a_reminder_comes_once_and_not_to_those_who_left(world: World) -> None:

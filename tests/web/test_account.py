@@ -118,7 +118,7 @@ async def test_purchases_and_history_are_shown_in_plain_words(shop: Shop) -> Non
 
     assert "Drill &amp; &lt;saw&gt;" in page
     assert "9 January 2026" in page
-    assert "agreed to Deals, Events &amp; &lt;Meet-ups&gt;" in page
+    assert "agreed to <b><bdi>Deals, Events &amp; &lt;Meet-ups&gt;" in page
     assert "a list with your earlier agreement" in page
 
 
