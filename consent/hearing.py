@@ -3,19 +3,20 @@
 A worker asks :meth:`Hearing.heard` before each MAIL FROM. What this process commits is heard the moment it is on disk,
 before the door answers. What others commit comes as a notice of the database (:func:`announce`, PostgreSQL only) and
 is read from the end of the ledger by :meth:`Hearing.catch_up`, whether a notice came or not. What a door of this
-machine could not write into the ledger yet is read from its disk (:mod:`consent.unwritten`).
+machine could not write into the ledger yet is read from its disk (:mod:`consent.unwritten`), and who wrote a mail that
+nobody has read yet from their own table (:mod:`consent.unread`).
 """
 
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.model import Act, Clearance, Event, Purpose, SubscriberId
-from consent.tables import ConsentEventRow
+from consent.tables import ConsentEventRow, UnreadRow
 from consent.unwritten import Unwritten
 from kit.db import is_sqlite
 from kit.notices import MOST_OCTETS
@@ -24,6 +25,7 @@ MOST_REMEMBERED = 1_000_000  # bounds memory; beyond it the oldest are forgotten
 CHANNEL = "byleave_left"  # the notices that say who has left
 
 _ALL = "*"
+_UNREAD = "unread"
 _listeners: "weakref.WeakSet[Hearing]" = weakref.WeakSet()
 
 
@@ -38,6 +40,9 @@ class Hearing:
     #: whose opt-outs are on disk and not in the ledger yet; nothing is sent to them meanwhile
     waiting: frozenset[SubscriberId] = frozenset()
     _meanwhile: frozenset[SubscriberId] = frozenset()  # who joined them while the disk and the ledger were read
+    #: who wrote a mail that is kept and not read yet; nothing is sent to them meanwhile, either
+    unread: frozenset[SubscriberId] = frozenset()
+    _unread_meanwhile: frozenset[SubscriberId] = frozenset()
 
     def __post_init__(self) -> None:
         _listeners.add(self)
@@ -60,11 +65,12 @@ class Hearing:
     def read(self, notice: str) -> bool:
         """Remember who left by a notice; False where it does not say, and then the ledger has to be looked at."""
         try:
-            left = [
-                (int(seq), int(person), Act(act), tuple(map(str, topics)))
-                for seq, person, act, topics in json.loads(notice)
-            ]
-        except (ValueError, TypeError):
+            told = json.loads(notice)
+            if isinstance(told, dict):
+                self.hold_back_unread(frozenset(SubscriberId(int(person)) for person in told[_UNREAD]))
+                return True
+            left = [(int(seq), int(person), Act(act), tuple(map(str, topics))) for seq, person, act, topics in told]
+        except (ValueError, TypeError, KeyError):
             return False
         for one in left:
             self.note(*one)
@@ -72,16 +78,16 @@ class Hearing:
 
     async def start(self, session: AsyncSession) -> None:
         """Begin at the present end of the ledger."""
-        waiting = self._on_disk()
+        waiting, unread = self._on_disk(), await self._unread(session)
         self.seq = await session.scalar(sa.select(sa.func.max(ConsentEventRow.seq))) or 0
-        self.waiting = waiting | self._meanwhile
+        self._hold_back(waiting, unread)
 
     async def catch_up(self, session: AsyncSession) -> int:
         """Read what was appended since, by any process; return how many withdrawals that were.
 
-        The disk is read first: a wish that has gone from there is in the ledger by then.
+        The disk and the mails that wait are read first: a wish that has gone from there is in the ledger by then.
         """
-        waiting = self._on_disk()
+        waiting, unread = self._on_disk(), await self._unread(session)
         rows = await session.execute(
             sa.select(
                 ConsentEventRow.seq,
@@ -99,13 +105,27 @@ class Hearing:
             if is_leaving(Act(act), Purpose(purpose)):
                 self.note(seq, person, Act(act), tuple(topics))
                 count += 1
-        self.waiting = waiting | self._meanwhile
+        self._hold_back(waiting, unread)
         return count
 
     def hold_back(self, people: frozenset[SubscriberId]) -> None:
         """Send nothing to some people whose opt-outs were just put on disk."""
         self._meanwhile |= people
         self.waiting |= people
+
+    def hold_back_unread(self, people: frozenset[SubscriberId]) -> None:
+        """Send nothing to some people whose mails were just kept, to be read later."""
+        self._unread_meanwhile |= people
+        self.unread |= people
+
+    def _hold_back(self, waiting: frozenset[SubscriberId], unread: frozenset[SubscriberId]) -> None:
+        self.waiting = waiting | self._meanwhile
+        self.unread = unread | self._unread_meanwhile
+
+    async def _unread(self, session: AsyncSession) -> frozenset[SubscriberId]:
+        self._unread_meanwhile = frozenset()
+        people = await session.scalars(sa.select(UnreadRow.subscriber_id).distinct())
+        return frozenset(map(SubscriberId, people))
 
     def _on_disk(self) -> frozenset[SubscriberId]:
         self._meanwhile = frozenset()
@@ -140,6 +160,12 @@ async def announce(session: AsyncSession, events: Sequence[Event]) -> None:
     await session.execute(sa.select(sa.func.pg_notify(CHANNEL, text if len(text) <= MOST_OCTETS else "")))
 
 
+async def announce_unread(session: AsyncSession, people: Collection[SubscriberId]) -> None:
+    """Send those whose mail is kept unread as a notice to all processes, within the transaction that keeps it."""
+    if not is_sqlite(session):
+        await session.execute(sa.select(sa.func.pg_notify(CHANNEL, json.dumps({_UNREAD: sorted(people)}))))
+
+
 def tell(event: Event) -> None:
     """Tell every listener of this process; called after the commit, before the door answers."""
     for listener in _listeners:
@@ -150,3 +176,9 @@ def hold_back(people: frozenset[SubscriberId]) -> None:
     """Tell every listener of this process whose opt-outs are on disk, before the door answers."""
     for listener in _listeners:
         listener.hold_back(people)
+
+
+def tell_unread(people: frozenset[SubscriberId]) -> None:
+    """Tell every listener of this process whose mails are kept unread, before they are answered 250."""
+    for listener in _listeners:
+        listener.hold_back_unread(people)

@@ -17,7 +17,7 @@ from consent.ledger import Source
 from consent.model import AgeBand, SubscriberId
 from consent.record import record
 from consent.subscribers import ERASED
-from consent.tables import KnownAddressRow, MoveRow, PurchaseRow, SignUpRow, SubscriberRow, SuppressionRow
+from consent.tables import KnownAddressRow, MoveRow, PurchaseRow, SignUpRow, SubscriberRow, SuppressionRow, UnreadRow
 from kit.addresses import EmailAddress
 from kit.db import insert
 from kit.secrets import Secrets
@@ -98,7 +98,7 @@ async def erase(
     ):
         hashes.update(row)
     await _keep_out(session, hashes, at=at)
-    for table in (KnownAddressRow, MoveRow, PurchaseRow, SignUpRow):
+    for table in (KnownAddressRow, MoveRow, PurchaseRow, SignUpRow, UnreadRow):
         await session.execute(
             sa.delete(table).where(table.subscriber_id == person).execution_options(synchronize_session=False)
         )

@@ -93,6 +93,13 @@ async def load(session: AsyncSession, number: int, nonce: int, *, at: datetime, 
     return None if found is None else _sign_up(found[0], found[1] or "")
 
 
+async def child_of(session: AsyncSession, number: int, nonce: int) -> SubscriberId | None:
+    """Return the child that joined by a sign-up that a guardian's token names."""
+    wanted = sa.select(SignUpRow.subscriber_id).where(SignUpRow.id == number, SignUpRow.nonce == nonce)
+    found = await session.scalar(wanted)
+    return None if found is None else SubscriberId(found)
+
+
 async def known_of(session: AsyncSession, sign_up: SignUp, *, secrets: Secrets, at: datetime) -> Known:
     """Return what is known about the address of a sign-up, for :func:`consent.admission.admit`."""
     mailboxes = [secrets.mailbox_hash(one) for one in (sign_up.address, sign_up.guardian) if one is not None]

@@ -293,3 +293,13 @@ class PurchaseRow(Base):
     subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), index=True)
     item: Mapped[str] = mapped_column(sa.String(200), index=True)
     bought_on: Mapped[date] = mapped_column(sa.Date)
+
+
+class UnreadRow(Base):
+    """A mail that is kept and not read yet, and whom we send no promotion meanwhile: it may be an opt-out."""
+
+    __tablename__ = "unread"
+
+    #: the mail, which lies above this room
+    mail_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    subscriber_id: Mapped[int] = mapped_column(sa.ForeignKey("subscriber.id"), primary_key=True)

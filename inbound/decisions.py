@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import unread
 from inbound.tables import DecisionRow
 
 
@@ -46,14 +47,20 @@ async def for_review(session: AsyncSession, *, most: int = 1000) -> tuple[Decisi
 
 
 async def reviewed(session: AsyncSession, number: int) -> bool:
-    """Take a decision off the list: somebody has looked at it. Returns whether it was on it."""
+    """Take a decision off the list: somebody has looked at it. Returns whether it was on it.
+
+    A mail that could not be read holds its writer back no longer (:mod:`consent.unread`).
+    """
     done = await session.execute(
         sa.update(DecisionRow)
         .where(DecisionRow.id == number, DecisionRow.review)
         .values(review=False)
-        .returning(DecisionRow.id)
+        .returning(DecisionRow.inbound_id)
     )
-    return done.first() is not None
+    mail = done.scalar()
+    if mail is not None:
+        await unread.free(session, [mail])
+    return mail is not None
 
 
 def _value(row: DecisionRow) -> Decision:

@@ -3,25 +3,40 @@
 Store functions only: they take a session and never commit. Once a mail is decided its bytes are gone (promise 5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import unread
+from consent.model import SubscriberId
 from inbound.tables import DecisionRow, InboundMailRow
 from kit.db import insert
 
 
 async def keep(
-    session: AsyncSession, key: str, channel: str, *, at: datetime, raw: bytes, envelope: Mapping[str, Any]
+    session: AsyncSession,
+    key: str,
+    channel: str,
+    *,
+    at: datetime,
+    raw: bytes,
+    envelope: Mapping[str, Any],
+    writers: Collection[SubscriberId],
 ) -> None:
-    """Keep a mail whole, to be decided later, unless the same mail was taken before, by whatever channel."""
+    """Keep a mail whole, to be decided later, unless the same mail was taken before, by whatever channel.
+
+    Until then those whose it can be are sent no promotion: the mail may be an opt-out, and it is answered 250.
+    """
     statement = insert(session, InboundMailRow).values(
         content_key=key, channel=channel, received_at=at, state="deferred", attempts=0, envelope=envelope, raw=raw
     )
-    await session.execute(statement.on_conflict_do_nothing(index_elements=["content_key"]))
+    kept = statement.on_conflict_do_nothing(index_elements=["content_key"]).returning(InboundMailRow.id)
+    number = await session.scalar(kept)
+    if number is not None:
+        await unread.hold_back(session, number, writers)
 
 
 async def waiting(session: AsyncSession, most: int) -> list[InboundMailRow]:
@@ -38,12 +53,18 @@ async def begin_attempt(session: AsyncSession, row: InboundMailRow) -> bool:
 
 
 async def end_attempt(session: AsyncSession, inbound_id: int) -> bool:
-    """Mark a deferred mail as decided and empty it; False if another was quicker."""
-    return await _change(session, inbound_id, values={"state": "decided", "raw": None, "envelope": {}})
+    """Mark a deferred mail as decided and empty it; it holds nobody back any more. False if another was quicker."""
+    ended = await _change(session, inbound_id, values={"state": "decided", "raw": None, "envelope": {}})
+    if ended:
+        await unread.free(session, [inbound_id])
+    return ended
 
 
 async def quarantine(session: AsyncSession, inbound_id: int, *, at: datetime, why: str) -> None:
-    """Park a mail that can't be decided; the bytes stay for a person to look at (promise 5)."""
+    """Park a mail that can't be decided; the bytes stay for a person to look at (promise 5).
+
+    It goes on holding its writers back until that person is done with it, or the bytes are gone.
+    """
     if await _change(session, inbound_id, values={"state": "quarantined"}):
         session.add(
             DecisionRow(
@@ -52,6 +73,15 @@ async def quarantine(session: AsyncSession, inbound_id: int, *, at: datetime, wh
             )
         )  # fmt: skip
         await session.flush()
+
+
+async def held_for_nothing(session: AsyncSession) -> frozenset[int]:
+    """Return the mails that hold somebody back and that nobody can read any more: their bytes were kept long enough."""
+    held = await unread.mails(session)
+    if not held:
+        return held
+    readable = sa.select(InboundMailRow.id).where(InboundMailRow.id.in_(held), InboundMailRow.raw.is_not(None))
+    return held - frozenset(await session.scalars(readable))
 
 
 async def _change(

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from inbound import deferred, dispatch
+from consent import unread
+from inbound import deferred, dispatch, heads
 from inbound.answers import Answer
 from inbound.content import content_key
 from inbound.dispatch import Decided, House, Paper
@@ -142,6 +143,10 @@ class Intake:
         """
         async with self._database.reading() as session:
             rows = await deferred.waiting(session, DEFERRED_BATCH)
+            held_for_nothing = await deferred.held_for_nothing(session)
+        if held_for_nothing:
+            async with self._database.transaction() as session:
+                await unread.free(session, held_for_nothing)
         ended = 0
         for row in rows:
             async with self._database.transaction() as session:
@@ -227,11 +232,17 @@ class Intake:
         return [decided[numbers[id(paper)]] if id(paper) in numbers else None for paper in papers]
 
     async def _keep(self, key: str, raw: bytes, envelope: Envelope, at: datetime) -> Taken:
-        """Store the bytes, to be decided later; or ask the sender's server to come again."""
+        """Store the bytes, to be decided later; or ask the sender's server to come again.
+
+        Promise 2 holds from the 250 on: who may have written is sent no promotion until the mail is decided.
+        """
         try:
+            head, stored = await asyncio.to_thread(heads.read_head, raw), _envelope_out(envelope)
             async with asyncio.timeout(COMMIT_SECONDS), self._database.transaction() as session:
-                stored = _envelope_out(envelope)
-                await deferred.keep(session, key, envelope.channel.value, at=at, raw=raw, envelope=stored)
+                await deferred.keep(
+                    session, key, envelope.channel.value, at=at, raw=raw, envelope=stored,
+                    writers=await heads.writers(session, head, envelope, self._house),
+                )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - promise 7: our own trouble is a temporary answer
             log.warning("mail.put_off", why=type(error).__name__)
             return LATER

@@ -61,6 +61,8 @@ class Attention:
             return Hindrance.WITHDRAWN
         if clearance.subscriber in self._hearing.waiting:
             return Hindrance.UNWRITTEN
+        if clearance.subscriber in self._hearing.unread:
+            return Hindrance.UNREAD
         if self._gates.get(mailing_id) != "open":
             return Hindrance.HELD
         return Hindrance.DEAF if lasting_seconds() - self._heard_at > self._deaf_seconds else None

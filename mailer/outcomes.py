@@ -17,6 +17,7 @@ from mailer.retry import RetryPlan, next_attempt
 State = Literal["waiting", "sent", "failed", "skipped", "unknown"]
 
 PAUSE_AFTER_OUTAGE = timedelta(seconds=15)  # for a letter that no relay was there for; it counts as no try
+PAUSE_FOR_READING = timedelta(seconds=30)  # for a letter to somebody whose mail waits to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Hindrance(Enum):
     HELD = "held"  # the campaign was paused or ended
     DEAF = "deaf"  # withdrawals could not be read for a while, so nobody knows who has left
     UNWRITTEN = "unwritten"  # an opt-out of theirs is on disk and not in the ledger yet, so nobody knows what it covers
+    UNREAD = "unread"  # a mail of theirs waits to be read, and it may be an opt-out
     NO_JOURNAL = "no_journal"  # what begins can't be written down
 
 
@@ -86,11 +88,20 @@ def judge(
         case Withheld(again_seconds):
             if hindrance is Hindrance.WITHDRAWN:
                 return Outcome(row.id, "skipped", "withdrawn", was_started=False)
+            if hindrance is Hindrance.UNREAD:
+                return _unread(row, now=now, plan=plan)
             reason = "paced" if again_seconds else ""
             again = timedelta(seconds=again_seconds)
             return Outcome(row.id, "waiting", reason, next_at=now + again, was_started=False)
         case _:
             assert_never(result)
+
+
+def _unread(row: Claimed, *, now: datetime, plan: RetryPlan) -> Outcome:
+    """Who may have asked to leave waits until their mail is read; a campaign does not wait for ever for that."""
+    if now - row.first_at < timedelta(seconds=plan.give_up_after_seconds):
+        return Outcome(row.id, "waiting", "unread", next_at=now + PAUSE_FOR_READING, was_started=False)
+    return Outcome(row.id, "skipped", "unread", was_started=False)
 
 
 def _deferred(row: Claimed, outcome: Outcome, *, has_begun: bool, now: datetime, plan: RetryPlan) -> Outcome:

@@ -45,7 +45,7 @@ STORES = {
     "kit/db.py", "kit/jobs.py", "kit/clearing.py", "kit/mark.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/habits.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
-    "consent/book.py", "consent/register.py", "consent/disclosures.py",
+    "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/unread.py",
     "consent/signup.py", "consent/sharing.py",
     "mailer/statements.py",
     "mailer/personal.py", "inbound/personal.py", "consent/known_addresses.py",

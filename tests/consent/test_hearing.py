@@ -109,6 +109,8 @@ async def test_what_another_process_wrote_is_caught_up_with(database: Database) 
         '[[1, 2, "vanish", []]]',
         '[["x", 2, "withdraw", ["deals"]]]',
         "[[1,2,3,4]]",
+        '{"unread": 7}',
+        '{"unread": ["x"]}',
     ],
 )
 def test_a_notice_that_does_not_say_who_left_changes_nothing(notice: str) -> None:
