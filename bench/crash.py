@@ -1,12 +1,14 @@
-"""Kill the worker in the middle of campaigns, again and again, and count what went wrong.
+"""Kill the listener while customers write, and the worker in the middle of campaigns; count what went wrong.
 
-    python -m bench.crash [--kills 10] [--people 2000] [--workers 1] [--url postgresql+psycopg://…] [--json]
+    python -m bench.crash [--what worker|listener|both] [--database sqlite|postgresql] [--kills 10] [--seed 1]
+                          [--people 1000] [--json]
 
-Printed: ``kills``, ``doubles`` (letters that a person got twice), ``lost`` (people recorded as sent whom the relay
-never had, or who still wait at the end), ``unknown`` (in all, and the most after one kill), ``recovered_s`` (the
-longest that the relay heard nothing behind a kill, until another worker carried on) and ``longest_s`` (the longest from
-a kill to the end of its campaign). The relay is the built-in sandbox, in this process; each worker is a process of its
-own.
+Each is a real process of ``byleave run``, killed by SIGKILL at a random moment and started again; nothing else is done
+for it. Told are ``kills``, ``doubles`` (letters to somebody who had theirs already), ``lost`` (opt-outs that were
+answered 250 and are not in the ledger; people said to have a letter that the relay never took, or who still wait at the
+end), ``unknown`` (letters, in all) and ``recovered_s`` (the longest from a kill until the listener was ready again, and
+until the relay had the next letter). With ``both`` half of the kills are the listener's. The same seed gives the same
+aims; the machine's pace does the rest. Ends with 1 where something was doubled or lost, or where a sum is wrong.
 """
 
 import argparse
@@ -16,181 +18,165 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import datetime
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.telling import tell
-from campaigns import store
-from campaigns.reports import status
-from campaigns.runner import Runner
-from consent.hearing import Hearing
-from consent.model import Clearance
-from kit.clock import utc_now
-from kit.config import WorkerSettings
-from kit.db import Base, Database
-from kit.jobs import Jobs
-from kit.log import configure_logging
-from mailer.courier import Courier
-from mailer.journal import Journal
-from mailer.model import OutgoingMail
-from mailer.relays import parse_relays
-from mailer.sandbox import SandboxRelay, StoredMail, read_store
-from mailer.smtp import RelayPool
-from tests.database import given_subscribers
-from tests.scenarios.installation import total
+from tests.fakes.recording_relay import RecordingRelay
+from tests.peers.postgres import Postgres
+from tests.scenarios.installation import Installation, Running, installed, total
+from tests.scenarios.kills import AT_ONCE, EACH, doubles_in, finished, lost_of, play, sent, still_in
 
-CHUNK = 500
-CONNECTIONS = 4
-CONTENT = {"name": "Crash", "topic": "deals", "subject": "s", "text": "t"}
-SETTINGS = WorkerSettings(beat_seconds=0.25, dead_after_seconds=5.0, poll_seconds=0.1)
+KILLS_A_CAMPAIGN = 5
+LAST_LETTER_SECONDS = 20.0  # after so long without another letter there was none to come
+SLICE, JOBS = 50, 4
+SETTINGS = {
+    "MAILER__SLICE_SIZE": str(SLICE), "MAILER__CHUNK_SIZE": "100", "WORKER__JOBS_AT_ONCE": str(JOBS),
+    "WORKER__DEAD_AFTER_SECONDS": "2",
+}  # fmt: skip
 
 
-async def work(url: str, relay: str, folder: Path) -> None:
-    """Be a worker until killed."""
-    configure_logging("warning")
-    database = Database(url)
-    jobs = Jobs(database, SETTINGS)
+@dataclass
+class Found:
+    """What went wrong, and what was counted beside it."""
 
-    async def prepare(mailing_id: int) -> Callable[[Clearance], OutgoingMail]:
-        content = f"Subject: {mailing_id}\r\n\r\n".encode() + b"x" * 70 + b"\r\n"
-        return lambda clearance: OutgoingMail("b@bounce.example", clearance.address, "<m@example>", content)
+    kills: int = 0
+    doubles: int = 0
+    lost: int = 0
+    unknown: int = 0
+    recovered_s: float = 0.0
+    too_many_unknown: int = 0  # more than were in flight at the kills of a campaign
+    wrong_sums: int = 0
+    letters: int = 0  # that the relay took
+    acknowledged: int = 0  # opt-outs that were answered 250
+    unanswered: int = 0
 
-    async with RelayPool(parse_relays([relay]), connections=CONNECTIONS, helo="worker.example") as pool:
-        courier = Courier(
-            database, pool, prepare, hearing=Hearing(), journal=Journal(folder, jobs.worker),
-            lease=lambda: jobs.lease, is_stopping=lambda: jobs.is_stopping,
-        )  # fmt: skip
-        runner = Runner(database, jobs.enqueue, jobs_alive=jobs.alive, chunk_size=CHUNK)
-        jobs.register(store.SEND_CHUNK, courier.send_chunk)
-        jobs.when_worker_dies(lambda dead: courier.settle(dead.id))
-        await jobs.start()
-        async with asyncio.TaskGroup() as group:
-            for service in (jobs, courier, runner):
-                group.create_task(service.run())
+    @property
+    def is_bad(self) -> bool:
+        """Whether a promise was broken."""
+        return any((self.doubles, self.lost, self.wrong_sums, self.too_many_unknown))
 
 
+@dataclass
 class Bench:
-    """The database, the relay and the workers of one run."""
+    """One installation, the relay that it sends to, and what was found."""
 
-    def __init__(self, url: str, relay: SandboxRelay, folder: Path) -> None:
-        self.url, self.relay, self.folder = url, relay, folder
-        self.database = Database(url)
-        self.jobs = Jobs(self.database)
-        self.workers: list[asyncio.subprocess.Process] = []
+    here: Installation
+    relay: RecordingRelay
+    rng: random.Random
+    found: Found = field(default_factory=Found)
 
-    async def start_worker(self) -> None:
-        arguments = ("-m", "bench.crash", "--worker", self.url, self.relay.url, str(self.folder / "journal"))
-        self.workers.append(await asyncio.create_subprocess_exec(sys.executable, *arguments))
+    async def kill_listeners(self, kills: int) -> None:
+        """Let customers ask to leave, and kill the listener meanwhile."""
+        each = AT_ONCE * EACH
+        people = [f"leaver{number:05}@inbox.test" for number in range(kills * each)]
+        self.here.import_people(people, topics=["courses"])
+        acknowledged: list[str] = []
+        listener = self.here.run("listener")
+        for number in range(kills):
+            writers = people[number * each : (number + 1) * each]
+            told = await asyncio.to_thread(play, listener, writers, self.rng)
+            killed_at = time.monotonic()
+            listener = self.here.run("listener")
+            self._was_killed(killed_at)
+            self.found.unanswered += len(told.unanswered)
+            acknowledged += told.acknowledged
+        self.found.acknowledged += len(acknowledged)
+        self.found.lost += len(await still_in(self.here, acknowledged))
+        listener.stop()
 
-    async def kill_worker(self) -> None:
-        victim = self.workers.pop(0)
-        victim.kill()
-        await victim.wait()
+    async def kill_workers(self, kills: int, people: int) -> None:
+        """Launch campaigns, and kill the worker some times in each."""
+        self.here.import_people(f"reader{number:05}@inbox.test" for number in range(people))
+        worker, left = self.here.run("worker"), kills
+        while left:
+            now = min(left, KILLS_A_CAMPAIGN)
+            left -= now
+            worker = await self._campaign(worker, sorted(self.rng.uniform(0.02, 0.95) for _ in range(now)))
+        worker.stop()
 
-    async def launch(self) -> int:
-        async with self.database.transaction() as session:
-            campaign = await store.new(session, CONTENT, now=utc_now())
-        async with self.database.transaction() as session:
-            await store.launch(session, campaign, enqueue=self.jobs.enqueue, now=utc_now(), chunk_size=CHUNK)
-        return campaign
+    async def _campaign(self, worker: Running, aims: list[float]) -> Running:
+        """Carry one campaign through its kills to its end; return the worker that lives."""
+        subject = f"Campaign {self.found.kills}"
+        number = self.here.launch(subject)
+        async with self.here.database() as database:
+            for aim in aims:
+                worker = await self._kill(worker, subject, int(aim * int(self.here.status(number)["snapshot"])))
+            self._count(await finished(database, number), self.relay.taken(subject), kills=len(aims))
+        return worker
 
-    async def status(self, campaign: int) -> dict[str, Any]:
-        async with self.database.reading() as session:
-            found = await status(session, campaign)
-        assert found is not None
-        return found
+    async def _kill(self, worker: Running, subject: str, aim: int) -> Running:
+        """Kill the worker when the relay has so many letters; return its successor when it has one more."""
+        await sent(self.relay, subject, aim)
+        await asyncio.sleep(self.rng.uniform(0, 0.05))
+        worker.kill()
+        had, killed_at = len(self.relay.taken(subject)), time.monotonic()
+        successor = self.here.run("worker")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_LETTER_SECONDS):
+                await sent(self.relay, subject, had + 1)
+                self._was_killed(killed_at)
+                return successor
+        self.found.kills += 1  # it was killed behind its last letter
+        return successor
 
-    async def round(self) -> dict[str, Any]:
-        """Launch, kill in the middle, start another worker, and wait for the end."""
-        campaign = await self.launch()
-        aim = random.uniform(0.02, 0.95)
-        while (found := await self.status(campaign))["sent"] < aim * found["snapshot"]:  # noqa: ASYNC110 - in another process
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(random.uniform(0, 0.1))
-        await self.kill_worker()
-        killed_at, begun = utc_now(), time.monotonic()
-        await self.start_worker()
-        while (found := await self.status(campaign))["state"] != "finished":
-            await asyncio.sleep(0.05)
-            if time.monotonic() - begun > 120:
-                break
-        return found | {"killed_at": killed_at, "took": time.monotonic() - begun}
+    def _was_killed(self, at: float) -> None:
+        self.found.kills += 1
+        self.found.recovered_s = max(self.found.recovered_s, round(time.monotonic() - at, 2))
 
-
-@contextlib.asynccontextmanager
-async def a_bench(url: str, people: int) -> AsyncIterator[Bench]:
-    """Prepare everything; end the workers at the end."""
-    with tempfile.TemporaryDirectory(prefix="crash") as name:
-        folder = Path(name)
-        async with SandboxRelay(folder / "relay") as relay:
-            bench = Bench(url or f"sqlite+aiosqlite:///{folder / 'crash.db'}", relay, folder)
-            async with bench.database.engine.begin() as connection:
-                await connection.run_sync(Base.metadata.create_all)
-            await bench.jobs.prepare()
-            await given_subscribers(bench.database, people)
-            try:
-                yield bench
-            finally:
-                for worker in bench.workers:
-                    worker.kill()
-                    await worker.wait()
-                bench.jobs.close()
-                await bench.database.close()
-
-
-def stillness(killed_at: datetime, taken: Iterable[datetime]) -> float:
-    """Return the longest that nothing came behind a kill, up to the campaign's last letter."""
-    moments = [killed_at, *sorted(at for at in taken if at > killed_at)]
-    return max(((after - before).total_seconds() for before, after in pairwise(moments)), default=0.0)
-
-
-async def run(kills: int, people: int, workers: int, url: str) -> dict[str, Any]:
-    """Do the rounds and count."""
-    async with a_bench(url, people) as bench:
-        for _ in range(workers):
-            await bench.start_worker()
-        rounds = [await bench.round() for _ in range(kills)]
-        mails = await asyncio.to_thread(read_store, bench.folder / "relay")
-    taken = Counter((_campaign(mail), mail.rcpt_to) for mail in mails)
-    per_campaign = Counter(campaign for campaign, _ in taken)
-    still = [stillness(one["killed_at"], (m.at for m in mails if _campaign(m) == one["id"])) for one in rounds]
-    return {
-        "kills": kills, "people": people, "workers": workers,
-        "doubles": sum(number - 1 for number in taken.values()),
-        "lost": sum(max(0, found["sent"] - per_campaign[found["id"]]) + found["waiting"] for found in rounds),
-        "unknown": sum(found["unknown"] for found in rounds),
-        "most_unknown": max((found["unknown"] for found in rounds), default=0),
-        "sums_exact": all(found["snapshot"] == total(found) for found in rounds),
-        "recovered_s": round(max(still, default=0), 2),
-        "longest_s": round(max((found["took"] for found in rounds), default=0), 2),
-    }  # fmt: skip
+    def _count(self, counts: dict[str, Any], taken: list[str], *, kills: int) -> None:
+        found, sums = self.found, (total(counts), counts["sent"] + counts["unknown"])
+        found.letters += len(taken)
+        found.doubles += doubles_in(taken)
+        found.lost += lost_of(counts, taken)
+        found.unknown += int(counts["unknown"])
+        found.wrong_sums += sums[0] != counts["snapshot"] or len(taken) > sums[1]
+        found.too_many_unknown += counts["unknown"] > JOBS * SLICE * kills
 
 
-def _campaign(mail: StoredMail) -> int:
-    return int(mail.content.partition(b"\r\n")[0].removeprefix(b"Subject: "))
+@contextlib.contextmanager
+def a_database(kind: str, folder: Path) -> Iterator[str]:
+    """Give the address of an empty database."""
+    if kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{folder}/byleave.db"
+        return
+    with Postgres() as server:
+        yield server.create_database()
+
+
+async def run(what: str, kind: str, kills: int, people: int, seed: int) -> Found:
+    """Do all kills, and count."""
+    of_listeners = {"listener": kills, "worker": 0, "both": kills // 2}[what]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash")))
+        url = stack.enter_context(a_database(kind, folder))
+        relay = stack.enter_context(RecordingRelay())
+        settings = SETTINGS | {"MAILER__RELAYS": relay.url, "DATABASE__URL": url}
+        here = stack.enter_context(installed(folder / "here", settings))
+        bench = Bench(here, relay, random.Random(seed))
+        if of_listeners:
+            await bench.kill_listeners(of_listeners)
+        if of_listeners < kills:
+            await bench.kill_workers(kills - of_listeners, people)
+        return bench.found
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", choices=["worker", "listener", "both"], default="both")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--people", type=int, default=2000)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--url", default="")
+    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--worker", nargs=3, metavar=("URL", "RELAY", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.worker:
-        url, relay, folder = given.worker
-        asyncio.run(work(url, relay, Path(folder)))
-    else:
-        result = asyncio.run(run(given.kills, given.people, given.workers, given.url))
-        tell(result, as_json=given.json)
-        sys.exit(1 if result["doubles"] or result["lost"] or not result["sums_exact"] else 0)
+    found = asyncio.run(run(given.what, given.database, given.kills, given.people, given.seed))
+    named = {"what": given.what, "database": given.database, "seed": given.seed, "people": given.people}
+    tell({**asdict(found), **named}, as_json=given.json)
+    sys.exit(1 if found.is_bad else 0)
 
 
 if __name__ == "__main__":

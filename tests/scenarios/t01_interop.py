@@ -29,7 +29,7 @@ from tests.peers.opendkim import DkimVerdict
 from tests.peers.postfix import Postfix
 from tests.peers.process import free_port
 from tests.scenarios.installation import Installation, Running, installed, standing_of
-from tests.scenarios.t03_kill_worker import finished
+from tests.scenarios.kills import finished
 
 pytestmark = pytest.mark.peer
 

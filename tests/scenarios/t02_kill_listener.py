@@ -7,38 +7,16 @@ what the customers were told. Rounds: BYLEAVE_KILL_ROUNDS; figures of a long run
 
 import os
 import random
-import smtplib
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.installation import Installation, Running, installed, standing_of
+from tests.scenarios.installation import installed
+from tests.scenarios.kills import AT_ONCE, EACH, play, resend, still_in
 
 pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("BYLEAVE_KILL_ROUNDS") or (25 if os.environ.get("CI") else 5))
-AT_ONCE = 4  # customers in flight
-EACH = 3  # letters one after the other on each connection
-WORDS = ("unsubscribe", "Please take me off your list.", "unsubscribe all", "Bitte nehmen Sie mich aus dem Verteiler.")
-
-
-@dataclass
-class Told:
-    """What the customers of one round were told."""
-
-    acknowledged: list[str] = field(default_factory=list)
-    unanswered: list[str] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def note(self, writer: str) -> None:
-        """A customer has read the 250."""
-        with self.changed:
-            self.acknowledged.append(writer)
-            self.changed.notify_all()
 
 
 async def test_no_acknowledged_opt_out_is_lost_when_the_listener_is_killed(tmp_path: Path, database_url: str) -> None:
@@ -67,51 +45,3 @@ async def test_no_acknowledged_opt_out_is_lost_when_the_listener_is_killed(tmp_p
     print(
         f"{ROUNDS} kills: {len(acknowledged)} acknowledged, 0 lost; {len(unanswered)} unanswered, {kept} of them kept"
     )
-
-
-def play(listener: Running, writers: list[str], rng: random.Random) -> Told:
-    """Let the customers write, and kill the listener in the middle."""
-    told = Told()
-    queues = [writers[place::AT_ONCE] for place in range(AT_ONCE)]
-    answers = rng.randrange(len(writers))  # how many 250s are awaited; none is a moment before the first
-    delay = 0.0 if answers and rng.random() < 0.6 else rng.uniform(0, 0.1)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for queue in queues:
-            pool.submit(_write, listener.ports["smtp"], queue, told)
-        with told.changed:
-            told.changed.wait_for(lambda: len(told.acknowledged) >= answers, timeout=60)
-        time.sleep(delay)
-        listener.kill()
-    told.unanswered = [writer for writer in writers if writer not in set(told.acknowledged)]
-    return told
-
-
-def _write(port: int, writers: list[str], told: Told) -> None:
-    try:
-        with smtplib.SMTP("127.0.0.1", port, timeout=30) as server:
-            for writer in writers:
-                server.sendmail(writer, ["promotions@proengineer.example"], letter(writer))
-                told.note(writer)
-    except (OSError, smtplib.SMTPException):
-        return  # it was killed; what was not answered may be lost
-
-
-def resend(listener: Running, writer: str) -> bool:
-    """Send a letter once more, as a mail server does that had no answer; return whether it was taken."""
-    with smtplib.SMTP("127.0.0.1", listener.ports["smtp"], timeout=30) as server:
-        return not server.sendmail(writer, ["promotions@proengineer.example"], letter(writer))
-
-
-def letter(writer: str) -> bytes:
-    """Return what a customer writes; the same bytes each time."""
-    words = WORDS[sum(writer.encode()) % len(WORDS)]
-    return (
-        f"From: <{writer}>\r\nTo: promotions@proengineer.example\r\nSubject: Re: Spring sale\r\n"
-        f"Date: Sun, 22 Nov 2026 21:34:14 +0000\r\nMessage-ID: <{writer}>\r\n\r\n{words}\r\n"
-    ).encode()
-
-
-async def still_in(here: Installation, addresses: list[str]) -> list[str]:
-    """Return those whose consent still stands, as a second connection reads it."""
-    async with here.database() as database:
-        return [address for address in addresses if (await standing_of(database, address)).granted()]

@@ -10,16 +10,14 @@ import contextlib
 import os
 import random
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from campaigns.reports import status
-from kit.db import Database
 from tests.fakes.recording_relay import RecordingRelay
-from tests.scenarios.installation import CAMPAIGN_SECONDS, installed, total
+from tests.scenarios.installation import installed, total
+from tests.scenarios.kills import doubles_in, finished, lost_of, sent
 
 pytestmark = pytest.mark.slow
 
@@ -61,33 +59,9 @@ async def test_nobody_gets_a_letter_twice_when_the_worker_is_killed(tmp_path: Pa
 
 def check(counts: dict[str, Any], taken: list[str]) -> None:
     """Compare the numbers with what the relay has."""
-    doubles = [address for address, number in Counter(taken).items() if number > 1]
-    assert doubles == []
+    assert (doubles_in(taken), lost_of(counts, taken)) == (0, 0), counts
     assert total(counts) == counts["snapshot"] == PEOPLE, counts
     assert counts["waiting"] == counts["failed"] == 0, counts
     assert counts["skipped"] == {}, counts
     assert counts["sent"] <= len(taken) <= counts["sent"] + counts["unknown"], (counts, len(taken))
     assert counts["unknown"] <= JOBS * SLICE, counts
-
-
-async def sent(relay: RecordingRelay, subject: str, number: int) -> None:
-    """Wait until the relay has so many letters of a campaign."""
-    async with asyncio.timeout(CAMPAIGN_SECONDS):
-        while len(relay.taken(subject)) < number:  # noqa: ASYNC110 - the relay lives in a thread
-            await asyncio.sleep(0.02)
-
-
-async def finished(database: Database, campaign: int) -> dict[str, Any]:
-    """Wait for the end of a campaign and return its numbers."""
-    counts: dict[str, Any] | None = None
-    try:
-        async with asyncio.timeout(CAMPAIGN_SECONDS):
-            while True:
-                async with database.reading() as session:
-                    counts = await status(session, campaign)
-                if counts is not None and counts["state"] == "finished":
-                    return counts
-                await asyncio.sleep(0.05)
-    except TimeoutError as late:
-        late.add_note(f"the campaign stands at {counts}")
-        raise

@@ -28,7 +28,7 @@ from kit.secrets import load_or_make_secrets
 from mailer.tokens import Tokens
 from tests.fakes.recording_relay import RecordingRelay
 from tests.scenarios.installation import Installation, Running, installed, total
-from tests.scenarios.t03_kill_worker import finished, sent
+from tests.scenarios.kills import finished, sent
 
 pytestmark = pytest.mark.slow
 

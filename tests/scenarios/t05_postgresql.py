@@ -14,7 +14,7 @@ from mailer.tokens import Tokens
 from tests.fakes.recording_relay import RecordingRelay
 from tests.peers.postgres import Postgres
 from tests.scenarios.installation import Installation, installed, standing_of, total
-from tests.scenarios.t03_kill_worker import finished
+from tests.scenarios.kills import finished
 
 pytestmark = pytest.mark.peer
 

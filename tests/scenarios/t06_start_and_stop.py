@@ -11,7 +11,7 @@ import pytest
 from kit.config import CHECKOUT
 from tests.fakes.recording_relay import RecordingRelay
 from tests.scenarios.installation import Installation, installed, total
-from tests.scenarios.t03_kill_worker import finished, sent
+from tests.scenarios.kills import finished, sent
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from campaigns.reports import status
 from kit.db import Database
 from tests.fakes.recording_relay import RecordingRelay
 from tests.scenarios.installation import Installation, Running, installed, total
-from tests.scenarios.t03_kill_worker import finished, sent
+from tests.scenarios.kills import finished, sent
 
 pytestmark = pytest.mark.slow
 

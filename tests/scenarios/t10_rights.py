@@ -19,7 +19,7 @@ from consent.record import record
 from consent.tables import SubscriberRow, SuppressionRow
 from kit.addresses import parse_address
 from tests.scenarios.installation import Installation, Running, installed, standing_of
-from tests.scenarios.t03_kill_worker import finished
+from tests.scenarios.kills import finished
 from tests.scenarios.t13_joining import BASE, SECONDS, World, link_in, words_of
 
 pytestmark = pytest.mark.slow

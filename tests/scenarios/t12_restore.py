@@ -18,7 +18,7 @@ from consent import subscribers
 from kit.addresses import parse_address
 from tests.fakes.recording_relay import RecordingRelay
 from tests.scenarios.installation import Installation, installed, standing_of, total
-from tests.scenarios.t03_kill_worker import finished
+from tests.scenarios.kills import finished
 
 pytestmark = pytest.mark.slow
 

@@ -28,7 +28,7 @@ from kit.db import Base, Database
 from mailer.sandbox import read_store
 from mailer.tables import OutboxRow
 from tests.scenarios.installation import Installation, Running, installed
-from tests.scenarios.t03_kill_worker import finished
+from tests.scenarios.kills import finished
 
 pytestmark = pytest.mark.slow
 
