@@ -4,9 +4,9 @@
 
 A fresh installation with one subscriber a mail is made in a temporary folder (SQLite), ``byleave run --only listener``
 runs as a process of its own, and the replies come from another. Keys of the JSON object: ``mails_per_s``,
-``answer_p50_ms``, ``answer_p99_ms`` (from the final dot to the 250), ``decided``, ``opted_out``, ``rss_mb`` (the most
-that the listener held); the same under attack where ``--hostile`` is given; and where smtp-source is installed the rate
-at which its mails are accepted and decided.
+``answer_p50_ms``, ``answer_p99_ms`` (from the final dot to the 250), ``decided``, ``opted_out``, ``cpu_ms`` and
+``cpu_ms_with_readers`` (what one mail costs the listener), ``rss_mb`` (the most that it held); the same under attack
+where ``--hostile`` is given; and where smtp-source is installed the rate at which its mails are accepted and decided.
 """
 
 import argparse
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.crowd import Mail, honest, hostile, replies  # noqa: E402
 from bench.telling import tell  # noqa: E402
-from bench.yardsticks import most_mb  # noqa: E402
+from bench.yardsticks import cpu_alone, cpu_seconds, most_mb  # noqa: E402
 from consent.tables import ConsentEventRow  # noqa: E402
 from inbound.tables import DecisionRow  # noqa: E402
 from kit.db import Database  # noqa: E402
@@ -94,6 +94,12 @@ class Running:
         assert self.process is not None
         return most_mb(self.process.pid)
 
+    @property
+    def cpu(self) -> tuple[float, float]:
+        """The processor time that the listener took so far, alone and with its readers."""
+        assert self.process is not None
+        return cpu_alone(self.process.pid), cpu_seconds(self.process.pid)
+
     def mails(self, first: int, last: int) -> list[Mail]:
         """Return the replies of some subscribers, to the signed addresses of letters they got."""
         secrets = load_or_make_secrets(self.folder / "var" / "secrets.json")
@@ -119,8 +125,11 @@ class Running:
         return asyncio.run(count())
 
 
-def figures(told: dict[str, Any], running: Running, before: tuple[int, int]) -> dict[str, Any]:
-    """Return the figures of one round."""
+def deliver(running: Running, first: int, last: int, connections: int) -> dict[str, Any]:
+    """Deliver the replies of some subscribers; return the figures of this round."""
+    mails, before, alone, together = running.mails(first, last), running.counts(), *running.cpu
+    told = honest(running.port, mails, connections=connections)
+    cpu = [now - then for now, then in zip(running.cpu, (alone, together), strict=True)]
     took: Sequence[float] = told["answered"]
     decided, left = running.counts()
     return {
@@ -131,6 +140,8 @@ def figures(told: dict[str, Any], running: Running, before: tuple[int, int]) -> 
         "answer_p99_ms": round(1000 * took[int(len(took) * 0.99)], 1) if took else None,
         "decided": decided - before[0],
         "opted_out": left - before[1],
+        "cpu_ms": round(1000 * cpu[0] / len(mails), 2),
+        "cpu_ms_with_readers": round(1000 * cpu[1] / len(mails), 2),
         "rss_mb": running.most_mb,
     }
 
@@ -156,18 +167,13 @@ def measure(mails: int, connections: int, attackers: int, readers: int) -> dict[
     found: dict[str, Any] = {"connections": connections, "reader_processes": readers}
     with tempfile.TemporaryDirectory() as folder, Running(Path(folder), 2 * mails + 200, readers) as running:
         honest(running.port, running.mails(2 * mails, 2 * mails + 200), connections=connections)  # to warm up
-        before = running.counts()
-        found["peace"] = figures(
-            honest(running.port, running.mails(0, mails), connections=connections), running, before
-        )
+        found["peace"] = deliver(running, 0, mails, connections)
         if source := with_smtp_source(running, mails, connections):
             found["smtp_source"] = source
         if attackers:
-            before = running.counts()
             with hostile(running.port, attackers):
                 time.sleep(3)
-                told = honest(running.port, running.mails(mails, 2 * mails), connections=connections)
-            found["attack"] = {"hostile": attackers, **figures(told, running, before)}
+                found["attack"] = {"hostile": attackers, **deliver(running, mails, 2 * mails, connections)}
     return found
 
 

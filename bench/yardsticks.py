@@ -37,11 +37,17 @@ def family(pid: int) -> list[int]:
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process and those it started took so far."""
-    ticks = 0
-    for one in family(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / _TICKS
+    return sum(_cpu(one, 4) for one in family(pid))
+
+
+def cpu_alone(pid: int) -> float:
+    """Return the processor time that one process took so far, without those it started."""
+    return _cpu(pid, 2)
+
+
+def _cpu(pid: int, fields: int) -> float:
+    found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11 : 11 + fields]
+    return sum(map(int, found)) / _TICKS
 
 
 def memory_mb(pid: int) -> float:

@@ -24,7 +24,7 @@ from inbound.traces import find_trace
 from inbound.world import World
 from kit.clock import Clock, utc_now
 from kit.config import InboundSettings
-from kit.db import Database
+from kit.db import Database, Session
 from kit.desk import Desk
 from kit.log import logger
 from mailer.tokens import Purpose
@@ -225,9 +225,12 @@ class Intake:
 
     async def _commit(self, papers: Sequence[Paper]) -> list[Decided | None]:
         """Decide mails in one transaction; None for those that were taken before."""
-        async with self._database.transaction() as session:
+
+        async def work(session: Session) -> tuple[dict[int, Paper], dict[int, Decided]]:
             taken = await dispatch.take_in(session, papers)
-            decided = await dispatch.decide(session, taken, house=self._house) if taken else {}
+            return taken, await dispatch.decide(session, taken, house=self._house) if taken else {}
+
+        taken, decided = await self._database.at_once(work)
         numbers = {id(paper): number for number, paper in taken.items()}
         return [decided[numbers[id(paper)]] if id(paper) in numbers else None for paper in papers]
 

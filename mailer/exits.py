@@ -8,12 +8,13 @@ A one-click is thereby answered 200 and not 5xx for trouble of the database (RFC
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from consent import hearing, ledger, subscribers
 from consent.ledger import Source, withdraw, withdraw_all
 from consent.model import Proof
 from consent.unwritten import Unwritten, Wish
-from kit.db import Database
+from kit.db import Database, Session
 from kit.desk import MOST_TOGETHER, Desk
 from kit.log import logger
 from kit.processes import lasting_seconds
@@ -85,23 +86,26 @@ class Exits:
 
     async def _write(self, wishes: Sequence[Wish]) -> list[bool]:
         """Carry out wishes in one transaction; the wish of somebody who is not there changes nothing."""
-        people = {wish.person for wish in wishes}
-        async with self._database.transaction() as session:
-            known = {one.id for one in await subscribers.among(session, numbers=people, addresses=())}
-            topics = await mailings.topics(session, {wish.mailing for wish in wishes})
-            async with ledger.together(session, known):
-                for wish in wishes:
-                    if wish.person not in known:
-                        continue
-                    source = Source(wish.door, Proof.TOKEN, wish.evidence, policy_version=wish.policy_version)
-                    topic = topics.get(wish.mailing)
-                    if wish.everything or topic is None:  # the mailing is not known any more: leave no doubt
-                        await withdraw_all(session, wish.person, source=source, at=wish.at)
-                    else:
-                        await withdraw(session, wish.person, [topic], source=source, at=wish.at)
+        await self._database.at_once(partial(_carry_out, wishes))
         return [True] * len(wishes)
 
     async def _keep(self, wishes: Sequence[Wish]) -> list[bool]:
         await asyncio.to_thread(self._unwritten.keep, wishes)
         hearing.hold_back(frozenset(wish.person for wish in wishes))
         return [True] * len(wishes)
+
+
+async def _carry_out(wishes: Sequence[Wish], session: Session) -> None:
+    people = {wish.person for wish in wishes}
+    known = {one.id for one in await subscribers.among(session, numbers=people, addresses=())}
+    topics = await mailings.topics(session, {wish.mailing for wish in wishes})
+    async with ledger.together(session, known):
+        for wish in wishes:
+            if wish.person not in known:
+                continue
+            source = Source(wish.door, Proof.TOKEN, wish.evidence, policy_version=wish.policy_version)
+            topic = topics.get(wish.mailing)
+            if wish.everything or topic is None:  # the mailing is not known any more: leave no doubt
+                await withdraw_all(session, wish.person, source=source, at=wish.at)
+            else:
+                await withdraw(session, wish.person, [topic], source=source, at=wish.at)

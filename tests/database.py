@@ -5,7 +5,7 @@ import atexit
 import contextlib
 import functools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,6 +45,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     with_database = [item for item in items if wanted & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=[item for item in items if item not in with_database])
     items[:] = with_database
+
+
+@contextlib.contextmanager
+def on_every_engine(**acts: Callable[..., object]) -> Iterator[None]:
+    """Call these meanwhile at the events of every engine, before their own: what is done at once has one of its own."""
+    for name, act in acts.items():
+        sa.event.listen(sa.Engine, name, act)
+    try:
+        yield
+    finally:
+        for name, act in acts.items():
+            sa.event.remove(sa.Engine, name, act)
 
 
 @contextlib.asynccontextmanager

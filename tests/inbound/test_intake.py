@@ -10,7 +10,7 @@ from inbound.model import Envelope, Reading
 from inbound.readers import ThreadReaders
 from inbound.world import World
 from kit.db import Database
-from tests.database import NOW
+from tests.database import NOW, on_every_engine
 from tests.inbound.taking import BOB, Town, a_mail, an_envelope, simple_read, town_on
 
 
@@ -57,12 +57,12 @@ async def test_a_locked_database_is_a_temporary_answer(town: Town) -> None:
     """Fault 25: 451, nothing lost, and the same mail is taken when the lock is gone."""
     if not town.database.is_sqlite:
         pytest.skip("the lock of a whole database is SQLite's")
-    sa.event.listen(town.database.engine.sync_engine, "begin", _impatient, insert=True)
     raw = a_mail(text="unsubscribe")
     async with town.database.engine.connect() as holder:
         await holder.exec_driver_sql("SELECT 1")
 
-        refused = await town.intake.take(raw, an_envelope(), NOW)
+        with on_every_engine(begin=_impatient):
+            refused = await town.intake.take(raw, an_envelope(), NOW)
 
     taken = await town.intake.take(raw, an_envelope(), NOW)
     assert (refused.code, refused.enhanced) == (451, "4.3.0")

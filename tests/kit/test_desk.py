@@ -21,7 +21,7 @@ from inbound.world import TopicInfo, World
 from kit.addresses import EmailAddress
 from kit.db import Database
 from kit.desk import MOST_TOGETHER, Desk
-from tests.database import NOW, SECRETS
+from tests.database import NOW, SECRETS, on_every_engine
 from tests.inbound.taking import ANNA, BOB, TOKENS, Town, a_mail, an_envelope, simple_read, town_on
 
 WORLD = World(topics=(TopicInfo("deals", "Deals"), TopicInfo("courses", "Courses")))
@@ -181,10 +181,9 @@ async def test_the_statements_are_bounded(town: Town, together: int, most: int) 
         for to in (town.reply_address(person),)
     ]
     statements: list[str] = []
-    engine = town.database.engine.sync_engine
-    sa.event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
 
-    answers = await town.intake._commit(papers)
+    with on_every_engine(before_cursor_execute=lambda *given: statements.append(given[2])):
+        answers = await town.intake._commit(papers)
     count = len(statements)
 
     assert {answer.actions for answer in answers if answer} == {("withdraw all", "receipt")}

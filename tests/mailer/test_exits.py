@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from contextvars import Context
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,6 +37,11 @@ class Broken(Database):
         if self.is_broken:
             raise OSError("no space left")
         return super().transaction()
+
+    async def at_once(self, work: Any) -> Any:
+        if self.is_broken:
+            raise OSError("no space left")
+        return await super().at_once(work)
 
 
 @pytest.fixture

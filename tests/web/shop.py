@@ -26,6 +26,7 @@ from mailer.invitations import Invitations
 from mailer.tables import MailingRow
 from mailer.tokens import Purpose as For
 from mailer.tokens import Tokens
+from tests.database import on_every_engine
 from web.house import Accounts, House, SignUps
 from web.limits import Doorkeeper
 from web.pages import Pages
@@ -76,7 +77,6 @@ class Shop:
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[None]:
         """Let the database take no writes meanwhile, as after a failover or with a full disk."""
-        engine = self.database.engine
         lite = self.database.is_sqlite
 
         def refuse(connection: sa.Connection) -> None:
@@ -85,12 +85,12 @@ class Shop:
             else:
                 connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
-        sa.event.listen(engine.sync_engine, "begin", refuse)
-        try:
+        def relent(connection: sa.Connection) -> None:
+            if lite:
+                connection.exec_driver_sql("PRAGMA query_only = OFF")
+
+        with on_every_engine(begin=refuse, commit=relent, rollback=relent):
             yield
-        finally:
-            sa.event.remove(engine.sync_engine, "begin", refuse)
-            await engine.dispose()
 
     async def events(self) -> int:
         async with self.database.reading() as session:
