@@ -4,11 +4,13 @@ Control characters of whatever came from outside are escaped by the JSON and by 
 write a line of our log for us.
 """
 
+import contextlib
+import io
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -37,9 +39,28 @@ def configure_logging(level: str = "info", form: Literal["auto", "json", "text"]
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", _Patient(sys.stderr))),
         cache_logger_on_first_use=False,
     )
+
+
+class _Patient(io.TextIOBase):
+    """Writes to a stream; what can't be written (a full disk, a pipe that nobody reads) is lost and harms nobody.
+
+    An event is often told of while some other trouble is dealt with, and must not end that.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def logger(name: str) -> Any:

@@ -1,7 +1,9 @@
 """The log holds one line an event, whatever strangers wrote."""
 
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -39,3 +41,16 @@ def test_less_important_events_are_left_out(capsys: pytest.CaptureFixture[str]) 
 
     assert "beat.sent" not in (said := capsys.readouterr().err)
     assert "beat.missed" in said
+
+
+def test_a_log_that_can_not_be_written_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event on a full disk is lost; what was being dealt with goes on."""
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - to close it fails, as to write to it does
+    monkeypatch.setattr(sys, "stderr", full)
+    configure_logging("info", "json")
+
+    for _ in range(3):
+        logger("mailer").warning("record.failed", text="x" * 10_000)
+
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
