@@ -23,7 +23,7 @@ from kit.db import Database, Session
 from kit.errors import Permanent, Temporary
 from kit.jobs import Interrupted
 from kit.log import logger
-from mailer import delivery, journal
+from mailer import delivery, fates, journal
 from mailer.attention import DEAF_SECONDS, Attention
 from mailer.delivery import Shut, Slice
 from mailer.journal import ClaimJournal, Journal
@@ -162,12 +162,16 @@ class Courier:
         async with self._database.transaction() as session:
             decided = await delivery.settle_dead(session, [worker], proof=proof, now=self._clock())
             people = await delivery.people_of(session, [outcome.id for outcome in decided if outcome.hard_bounce])
+            lost = await fates.unknown_by_mailing(session, ids=[one.id for one in decided if one.state == "unknown"])
             if self._on_hard_bounce is not None:
                 for outcome in decided:
                     if outcome.hard_bounce:
                         await self._on_hard_bounce(session, people[outcome.id], outcome.response)
         if decided:
-            _log.warning("worker.settled", worker=worker, has_proof=proof is not None, **_states(decided))
+            _log.warning(
+                "worker.settled", worker=worker, has_proof=proof is not None, unknown_by_campaign=lost,
+                **_states(decided),
+            )  # fmt: skip
         if proof is not None:
             await asyncio.to_thread(journal.remove, self._journal.root, worker)
 

@@ -93,10 +93,11 @@ async def unknowns(session: AsyncSession, mailing_id: int, *, most: int | None =
     ]
 
 
-async def unknown_by_mailing(session: AsyncSession) -> dict[int, int]:
-    """Return how many letters are unknown, for each mailing that has any."""
+async def unknown_by_mailing(session: AsyncSession, *, ids: Collection[int] | None = None) -> dict[int, int]:
+    """Return how many letters are unknown, of all or of some, for each mailing that has any."""
+    these = [_IS_UNKNOWN] if ids is None else [_IS_UNKNOWN, _DELIVERY.c.id.in_(ids)]
     rows = await session.execute(
-        sa.select(_DELIVERY.c.mailing_id, sa.func.count()).where(_IS_UNKNOWN).group_by(_DELIVERY.c.mailing_id)
+        sa.select(_DELIVERY.c.mailing_id, sa.func.count()).where(*these).group_by(_DELIVERY.c.mailing_id)
     )
     return dict(rows.all())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.testing import capture_logs
 
 from consent.ledger import withdraw
 from consent.model import Clearance, SubscriberId
@@ -302,9 +303,12 @@ async def test_a_dead_workers_journal_is_settled_at_the_start(database: Database
     claim.close(is_recorded=False)
     owner_died(tmp_path)
 
-    async with a_courier(database, tmp_path, PaperPost()) as courier:
-        await courier.settle_leftovers()
+    with capture_logs() as told:
+        async with a_courier(database, tmp_path, PaperPost()) as courier:
+            await courier.settle_leftovers()
 
+    (settled,) = (event for event in told if event["event"] == "worker.settled")
+    assert (settled["unknown_by_campaign"], settled["waiting"]) == ({mailing: 1}, 1)
     assert await counts(database, mailing) == Counts(sent=1, unknown=1, waiting=2)
     assert not (tmp_path / "w").exists()
 
