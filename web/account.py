@@ -180,7 +180,7 @@ async def _page(
         bought = await purchases.of_person(session, person.id, most=MOST_PURCHASES)
         events = await events_of(session, person.id)
         names = {topic.key: topic.name for topic in await visit.house.topics(session)}
-    shown = form or Form.starting(
+    shown = (form or Form()).beside(
         name=person.name, phone=person.phone, billing_address=person.billing_address, country=person.country
     )
     values = {

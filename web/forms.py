@@ -41,6 +41,12 @@ class Form:
         """Return a form for GET with what is known already."""
         return cls({name: [value] if isinstance(value, str) else value for name, value in values.items()})
 
+    def beside(self, **values: str | list[str]) -> "Form":
+        """Return the form with what is known in the fields of the other forms of its page, which were not sent."""
+        made = Form(Form.starting(**values)._fields | self._fields)
+        made.errors = self.errors
+        return made
+
     def one(self, name: str, *, most: int = MOST_CHARACTERS, required: bool = False) -> str:
         """Return one line as it was meant: trimmed, composed (NFC), without control characters; refuse a longer one."""
         written = self._fields.get(name, [""])[0]

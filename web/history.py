@@ -12,8 +12,9 @@ def acts(events: Sequence[Event], catalogue: Catalogue, names: Mapping[str, str]
     """Return when, what and through which door, for the newest acts; ``names`` are those of the topics."""
     return [
         {
-            "act": event.act.value,
+            "act": "pause_ended" if event.act is Act.PAUSE and event.until is None else event.act.value,
             "topics": _about(event, catalogue, names),
+            "until": catalogue.day(event.until) if event.until else "",
             "when": catalogue.day(event.at),
             "door": catalogue.text(f"door.{event.door.value}"),
         }

@@ -153,7 +153,9 @@ async def _page(
         "is_shared": known is not None and known.is_shared,
         "held": f"/p/{visit.link}/held", "account": f"/p/{visit.link}/account",
     }  # fmt: skip
-    return visit.answer("preferences.html", values, form=form or _form(known), status=status)
+    if form is None or not form.has("do", "save"):  # what an unticked box means only the form of the boxes can say
+        form = (form or Form()).beside(**_chosen(known))
+    return visit.answer("preferences.html", values, form=form, status=status)
 
 
 def _languages(visit: Visit, known: Habits | None) -> list[tuple[str, str]]:
@@ -163,16 +165,16 @@ def _languages(visit: Visit, known: Habits | None) -> list[tuple[str, str]]:
     return options if not own or own in visit.house.pages.catalogues else [(own, own), *options]
 
 
-def _form(known: Habits | None) -> Form:
-    """Return the form with what is known; for nobody nothing is chosen."""
+def _chosen(known: Habits | None) -> dict[str, str | list[str]]:
+    """Return what is chosen so far, field by field; for nobody nothing."""
     if known is None:
-        return Form.starting(frequency="all", language="", time_zone="")
-    return Form.starting(
-        topic=[topic for topic in known.states if known.is_held(topic)],
-        frequency=frequency_name(known.frequency_days),
-        language=known.person.language,
-        time_zone=known.person.time_zone,
-    )
+        return {"frequency": "all", "language": "", "time_zone": ""}
+    return {
+        "topic": [topic for topic in known.states if known.is_held(topic)],
+        "frequency": frequency_name(known.frequency_days),
+        "language": known.person.language,
+        "time_zone": known.person.time_zone,
+    }
 
 
 PAGES = (Page("/p/{token}", show, change, For.PREFERENCES, asks=True),)

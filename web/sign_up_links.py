@@ -89,7 +89,6 @@ async def _guardian_page(visit: Visit, *, status: int = 200) -> Response:
     agreed_at = sign_up.guardianship.agreed_at
     values = {
         "child": child, "topics": topics, "agreed_on": agreed_at.date() if agreed_at else None,
-        "wording": visit.text("guardian.wording", topics=topics),
         "is_joined": sign_up.step is Step.GRANTED, "days": desk.settings.guardian_keep_days,
     }  # fmt: skip
     return visit.answer("guardian.html", values, status=status)

@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 from starlette.types import ASGIApp
 
 from kit.db import Database
 from tests.peers.require import need
 from tests.web.shop import Shop
+from tests.web.story import Door, Screen
 from web.limits import Doorkeeper
 from web.site import site
 
@@ -57,18 +59,34 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @contextlib.asynccontextmanager
-async def shut(shop: Shop) -> AsyncIterator[str]:
-    """Serve the same site where nobody is let in any more."""
+async def doors(shop: Shop, folder: Path) -> AsyncIterator[Mapping[Door, str]]:
+    """Serve a shop in order; where nobody is let in any more; and on a database without a single table."""
     keeper = Doorkeeper(a_minute_per_network=1, a_minute_per_link=1, a_second=1)
     keeper.knock("", "somebody else", time.monotonic() + 1000)
-    async with served(site(replace(shop.house, doorkeeper=keeper))) as base:
-        yield base
-
-
-@contextlib.asynccontextmanager
-async def out_of_order(shop: Shop, folder: Path) -> AsyncIterator[str]:
-    """Serve the same site on a database without a single table."""
     empty = Database(f"sqlite+aiosqlite:///{folder / 'empty.db'}")
-    async with served(site(replace(shop.house, database=empty))) as base:
-        yield base
-    await empty.close()
+    overrun, broken = replace(shop.house, doorkeeper=keeper), replace(shop.house, database=empty)
+    try:
+        async with served(site(shop.house)) as a, served(site(overrun)) as b, served(site(broken)) as c:
+            yield {"open": a, "overrun": b, "out of order": c}
+    finally:
+        await empty.close()
+
+
+async def come_to(page: Page, screen: Screen, base: str, language: str) -> int:
+    """Open a screen in a window, and return its status; the answer to a press is shown under the page's address."""
+    url = f"{base}{screen.path}{'&' if '?' in screen.path else '?'}lang={language}"
+    if screen.method == "GET":
+        seen = await page.goto(url)
+        assert seen is not None
+        return seen.status
+    body, kind = urlencode(screen.form or {}, doseq=True), "application/x-www-form-urlencoded"
+    answer = await page.context.request.fetch(url, method=screen.method, data=body, headers={"content-type": kind})
+    content = await answer.text()
+
+    async def show(route: Route) -> None:
+        await route.fulfill(body=content, content_type="text/html; charset=utf-8")
+
+    await page.route(url, show)
+    await page.goto(url)
+    await page.unroute_all()
+    return answer.status

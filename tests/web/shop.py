@@ -1,5 +1,6 @@
 """A small shop with its pages, one subscriber and one mailing: what the tests of pages stand in."""
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -125,10 +126,10 @@ async def open_shop(database: Database, folder: Path) -> AsyncIterator[Shop]:
 
     pages = pages_of_a_shop()
     exits = Exits(database, Unwritten(folder / "opt-outs"))
-    moments = iter(range(1, 1000))
+    moments = itertools.count(1)
     desk = SignUps.of(Invitations(SECRETS, Rules(), timedelta(days=7)), Seals(SECRETS), SignUpSettings())
     house = House(
-        database, tokens, pages, lambda: NOW.replace(second=next(moments) % 60), "2026-11-01", ask, exits, GENEROUS,
+        database, tokens, pages, lambda: NOW + timedelta(seconds=next(moments)), "2026-11-01", ask, exits, GENEROUS,
         Accounts(SECRETS), sign_ups=desk,
     )  # fmt: skip
     transport = httpx.ASGITransport(app=site(house), raise_app_exceptions=False)

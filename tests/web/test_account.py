@@ -109,6 +109,18 @@ async def test_what_cannot_be_taken_changes_nothing(shop: Shop, wrong: dict[str,
     assert tuple(row) == ("", "", "")
 
 
+async def test_a_slip_in_one_form_leaves_the_others_as_they_are(shop: Shop) -> None:
+    """Else a press of "save" after it would delete what is known."""
+    details = {"name": "Anna", "phone": "+49 30 1234", "billing_address": "1 Way", "country": "DE"}
+    await shop.client.post(link(shop), data={"do": "details", **details})
+
+    for slip in ({"do": "move", "new_email": "nobody"}, {"do": "share"}, {"do": "erase"}):
+        page = (await shop.client.post(link(shop), data=slip)).text
+        assert 'value="Anna"' in page
+        assert "1 Way</textarea>" in page
+        assert ('value="nobody"' in page) is ("new_email" in slip)
+
+
 async def test_purchases_and_history_are_shown_in_plain_words(shop: Shop) -> None:
     """P12: what segments see, and what was agreed to when and how."""
     async with shop.database.transaction() as session:

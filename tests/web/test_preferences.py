@@ -55,6 +55,25 @@ async def test_where_one_choice_cannot_be_taken_none_is(shop: Shop, field: str, 
     assert (await known(shop)).frequency_days == 0
 
 
+async def test_a_slip_about_the_pause_leaves_the_choices_as_they_are(shop: Shop) -> None:
+    """Else a press of "save" after it would end all topics."""
+    answer = await shop.client.post(shop.url(For.PREFERENCES), data={"do": "pause", "weeks": "99"})
+
+    assert answer.status_code == 422
+    assert 'value="deals" checked' in answer.text
+    assert 'value="all" id="frequency" checked' in answer.text
+
+
+async def test_a_pause_is_told_with_its_end(shop: Shop) -> None:
+    """When it began until when, and that it was ended."""
+    for do in ({"do": "pause", "weeks": "4"}, {"do": "resume"}):
+        await shop.client.post(shop.url(For.PREFERENCES), data=do)
+
+    page = (await shop.client.get(shop.url(For.PREFERENCES) + "/held")).text
+
+    assert page.index("ended a break") < page.index("took a break until <b><bdi>30 March 2026")
+
+
 async def test_a_language_without_pages_is_not_lost_by_saving(shop: Shop) -> None:
     """Mails speak more languages than pages."""
     await shop.prefers("it")
