@@ -85,8 +85,9 @@ class Form:
         self.errors.setdefault(name, Wrong(key, values))
 
     def value(self, name: str) -> str:
-        """Return what to show in a field again."""
-        return self._fields.get(name, [""])[0][: 2 * MOST_CHARACTERS]
+        """Return what to show in a field again: bounded, and without what no page may hold, such as NUL."""
+        written = self._fields.get(name, [""])[0][: 2 * MOST_CHARACTERS]
+        return "".join(char if char.isprintable() or char == "\n" else " " for char in written)
 
     def has(self, name: str, value: str) -> bool:
         """Whether a box or choice is to be shown as taken."""

@@ -36,6 +36,7 @@ async def browser() -> AsyncIterator[Browser]:
 @contextlib.asynccontextmanager
 async def window(browser: Browser, **options: Any) -> AsyncIterator[tuple[BrowserContext, Page]]:
     context = await browser.new_context(**options)
+    context.set_default_timeout(120_000)  # of a busy machine
     try:
         yield context, await context.new_page()
     finally:
