@@ -24,9 +24,9 @@ from inbound.world import CampaignInfo, World
 TYPED: Final = 4000  # characters looked at: bounds the work on a long letter
 SUBJECT: Final = 300
 #: How sure the wish and its scope must be together before it is carried out, by what stands there in words.
-SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.8, "doubtful": 0.92, "none": 0.92}
-SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.9, "doubtful": 0.95, "none": 0.95}
-SURE_TO_JOIN: Final = 0.95
+SURE_OF_ALL: Final[dict[Evidence, float]] = {"plain": 0.75, "doubtful": 0.85, "none": 0.92}
+SURE_OF_TOPICS: Final[dict[Evidence, float]] = {"plain": 0.9, "doubtful": 0.95, "none": 0.85}
+SURE_TO_JOIN: Final = 0.85  # less than to leave a topic: whoever joins is asked to confirm it
 SURE_OF_A_MACHINE: Final = 0.9
 #: How likely a wish must be before the customer is asked about it. What is less likely is a letter to customer service,
 #: where a person reads it; a machine's question would be an answer to somebody who wrote to people.

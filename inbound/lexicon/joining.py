@@ -55,7 +55,9 @@ def joined(hits: tuple[Hit, ...], questions: frozenset[int]) -> tuple[str, ...]:
             if hit.concept != "nowant" and (_is_negated(hits, n) or (hit.clause == denied and hit.concept in LEAVING)):
                 name += "-no"
                 denied = hit.clause if hit.concept in LEAVING else denied
-            if close & OBJECTS and not close & {"mail", "list", "ad"}:
+            # a button or a page beside "can't find" or "doesn't work" is our way out, not course material
+            objects = OBJECTS - {"tech"} if "broken" in whole else OBJECTS
+            if close & objects and not close & {"mail", "list", "ad"}:
                 name += "-obj"
             if hit.sentence in questions and "how" in whole:
                 name += "-how"
