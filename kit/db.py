@@ -8,7 +8,6 @@ writer takes the file at BEGIN (no upgrade dead-locks) and each commit reaches t
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -17,13 +16,12 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-SQLITE_BUSY_MILLISECONDS = 30_000  # how long another process's write is waited for
+from kit.sqlite import Looker, Writer, begin, prepare
 
 T = TypeVar("T")
 
@@ -98,7 +96,9 @@ class Database:
         self._readers = async_sessionmaker(readers, expire_on_commit=False, autoflush=False)
         # SQLite has one writer; queueing fairly in here is cheaper than its busy handler
         self._writer = asyncio.Lock() if self.is_sqlite else None
-        self._plain: _PlainWriter | None = None
+        self._is_in_memory = self.is_sqlite and url.endswith((":///", ":memory:"))  # each connection has its own
+        self._at_once: Writer | None = None
+        self._looks: Looker | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -134,16 +134,16 @@ class Database:
         On SQLite all its statements run in one go in a thread: there is one hand-over a transaction, where the driver
         for asyncio needs four a statement. So ``work`` awaits its session and nothing else.
         """
-        if self._writer is None or self.url.endswith((":///", ":memory:")):
+        if self._writer is None or self._is_in_memory:
             async with self.transaction() as session:
                 return await work(session)
         if _in_transaction.get():
             message = "a transaction is already open in this task; pass its session on"
             raise RuntimeError(message)
         async with self._writer:
-            if self._plain is None:
-                self._plain = _PlainWriter(self.url)
-            result, hooks = await self._plain.run(work)
+            if self._at_once is None:
+                self._at_once = Writer(sync_url(self.url))
+            result, hooks = await self._at_once.run(work)
         for hook in hooks:
             hook()
         return result
@@ -154,63 +154,25 @@ class Database:
         async with self._readers() as session:
             yield session
 
+    async def look(self, work: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> T:
+        """Return what ``work`` sees of a snapshot, as :meth:`reading` gives one; for pages that are asked for often.
+
+        On SQLite the looks of several run in one go in a thread, as :meth:`at_once` does.
+        """
+        if self._writer is None or self._is_in_memory:
+            async with self.reading() as session:
+                return await work(session)
+        if self._looks is None:
+            self._looks = Looker(sync_url(self.url))
+        return await self._looks.run(work)
+
     async def close(self) -> None:
         """Close all connections."""
-        if self._plain is not None:
-            await self._plain.close()
-            self._plain = None
+        for threads in (self._at_once, self._looks):
+            if threads is not None:
+                await threads.close()
+        self._at_once = self._looks = None
         await self.engine.dispose()
-
-
-class _PlainWriter:
-    """One thread with SQLite's plain driver, which runs a whole transaction without going back to the event loop."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(
-            sync_url(url), poolclass=sa.StaticPool, hide_parameters=True,
-            connect_args={"isolation_level": None, "timeout": 30, "check_same_thread": False},
-        )  # fmt: skip
-        sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        sa.event.listen(self._engine, "begin", _begin_sqlite)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
-
-    async def run(self, work: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> tuple[T, list[Callable[[], None]]]:
-        """Return what the work returned, and what is to be told now that it is on disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._through, work)
-
-    async def close(self) -> None:
-        """Wait for what runs, and close the connection."""
-        await asyncio.to_thread(self._thread.shutdown)
-        self._engine.dispose()
-
-    def _through(self, work: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> tuple[T, list[Callable[[], None]]]:
-        session = _PlainSession(expire_on_commit=False, autoflush=False)
-        session.sync_session.bind = self._engine
-        with session.sync_session as plain, plain.begin():
-            result = _finished(work(session))
-        return result, list(session.info.get("after_commit", ()))
-
-
-class _PlainSession(AsyncSession):
-    """A session over a plain driver, for store functions: what they await is there at once."""
-
-    async def execute(self, *arguments: Any, **options: Any) -> Any:
-        return self.sync_session.execute(*arguments, **options)
-
-    async def scalars(self, *arguments: Any, **options: Any) -> Any:
-        return self.sync_session.scalars(*arguments, **options)
-
-
-def _finished(work: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns that never has to wait: with a plain driver a session's awaits don't."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    work.close()
-    message = "a transaction at once awaits nothing but its session"
-    raise RuntimeError(message)
 
 
 def after_commit(session: AsyncSession, hook: Callable[[], None]) -> None:
@@ -343,8 +305,8 @@ def _engine(url: str, pool_size: int, frozen_seconds: float | None) -> AsyncEngi
         hide_parameters=True,  # an error must not carry an address into the log
         connect_args={"isolation_level": None, "timeout": 30},
     )
-    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    sa.event.listen(engine.sync_engine, "connect", prepare)
+    sa.event.listen(engine.sync_engine, "begin", begin)
     return engine
 
 
@@ -353,21 +315,3 @@ def _prepare_postgres(connection: Any, limit: str) -> None:
     cursor.execute(limit)
     cursor.close()
     connection.commit()  # or the pool's first rollback would take it back
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {SQLITE_BUSY_MILLISECONDS}",
-        "journal_mode = WAL",
-        "wal_autocheckpoint = 4000",  # 16 MB: a page that many commits change is copied back once, not for each
-        "synchronous = FULL",  # in WAL mode NORMAL may lose the last commits on a power cut
-        "foreign_keys = ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

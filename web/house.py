@@ -103,10 +103,9 @@ class House:
             self.known_topics.until = time.monotonic() + TOPICS_SECONDS
         return self.known_topics.topics
 
-    async def topic_name(self, key: str) -> str:
+    async def topic_name(self, session: Session, key: str) -> str:
         """Return the name that customers know a topic by."""
-        async with self.database.reading() as session:
-            return next((topic.name for topic in await self.topics(session) if topic.key == key), key)
+        return next((topic.name for topic in await self.topics(session) if topic.key == key), key)
 
     def source(self, door: Door, *, wording: str = "", mailing: int = 0) -> Source:
         """Return the source of an act through one of these pages: the signed link is the proof."""

@@ -6,11 +6,13 @@ keys of any age that is still kept, and while the database takes no writes (:mod
 """
 
 import time
+from functools import partial
 
 from starlette.responses import PlainTextResponse, Response
 
 from consent import subscribers
 from consent.model import Door, Subscriber
+from kit.db import Session
 from kit.log import logger
 from mailer import mailings
 from mailer.tokens import Purpose
@@ -61,11 +63,14 @@ async def _page(visit: Visit, *, done: str) -> Response:
 
 async def _facts(visit: Visit) -> tuple[Subscriber | None, str]:
     """Return the person, and the name of the topic of the mail; empty where it is not known."""
-    async with visit.house.database.reading() as session:
-        person = await subscribers.load(session, visit.person)
-        topics = await mailings.topics(session, [visit.token.mailing_id])
-    topic = topics.get(visit.token.mailing_id)
-    return person, await visit.house.topic_name(topic) if topic else ""
+    return await visit.house.database.look(partial(_seen, visit))
+
+
+async def _seen(visit: Visit, session: Session) -> tuple[Subscriber | None, str]:
+    person = await subscribers.load(session, visit.person)
+    keys = await mailings.topics(session, [visit.token.mailing_id])
+    key = keys.get(visit.token.mailing_id)
+    return person, await visit.house.topic_name(session, key) if key else ""
 
 
 PAGES = (Page("/u/{token}", show, leave, Purpose.ONE_CLICK),)

@@ -8,6 +8,7 @@ to a friend together with the mail.
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from consent import habits
 from consent.habits import FREQUENCIES, Habits, frequency_name, habits_of
 from consent.ledger import NeedsGuardian, Nothing, pause, subscribe, withdraw
 from consent.model import Door, State
+from consent.policy import TopicValue
 from kit.db import Session
 from mailer.tokens import Purpose as For
 from web import sharing, zones
@@ -125,9 +127,7 @@ async def _pause(visit: Visit, form: Form) -> Response:
 async def _page(
     visit: Visit, *, told: str = "", form: Form | None = None, until: datetime | None = None, status: int = 200
 ) -> Response:
-    async with visit.house.database.reading() as session:
-        known = await habits_of(session, visit.person)
-        topics = await visit.house.topics(session)
+    known, topics = await visit.house.database.look(partial(_known, visit))
     visit.speak_to(known.person if known else None)
     if known is None:
         told, form = "preferences.test_letter", None
@@ -156,6 +156,10 @@ async def _page(
     if form is None or not form.has("do", "save"):  # what an unticked box means only the form of the boxes can say
         form = (form or Form()).beside(**_chosen(known))
     return visit.answer("preferences.html", values, form=form, status=status)
+
+
+async def _known(visit: Visit, session: Session) -> tuple[Habits | None, tuple[TopicValue, ...]]:
+    return await habits_of(session, visit.person), await visit.house.topics(session)
 
 
 def _languages(visit: Visit, known: Habits | None) -> list[tuple[str, str]]:

@@ -1,0 +1,90 @@
+"""Looks made together: each sees what is committed, and none harms another."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from consent.tables import SuppressionRow
+from kit.db import Database, Session
+from tests.database import on_every_engine
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+async def count(session: Session) -> int | None:
+    return await session.scalar(sa.select(sa.func.count()).select_from(SuppressionRow))
+
+
+async def fail(session: Session) -> int | None:
+    await session.execute(sa.text("SELECT * FROM nothing_of_ours"))
+    return None
+
+
+async def add(database: Database, name: str) -> None:
+    async with database.transaction() as session:
+        session.add(SuppressionRow(address_hash=name, reason="test", since=NOON))
+
+
+async def test_a_look_sees_what_is_on_disk_by_now(database: Database) -> None:
+    """Each one anew: no snapshot is kept from the last."""
+    assert await database.look(count) == 0
+    await add(database, "one")
+    assert await database.look(count) == 1
+    await add(database, "two")
+    assert await database.look(count) == 2
+
+
+async def test_a_look_does_not_wait_for_a_writer(database: Database) -> None:
+    """And does not see what is not committed."""
+    async with database.transaction() as session:
+        session.add(SuppressionRow(address_hash="one", reason="test", since=NOON))
+        await session.flush()
+        assert await database.look(count) == 0
+
+
+async def test_a_look_that_fails_harms_no_other(database: Database) -> None:
+    """Its own error comes through; those beside it and after it see what there is."""
+    await add(database, "one")
+    looks = (count, fail, count, fail, count)
+
+    found = await asyncio.gather(*map(database.look, looks), return_exceptions=True)
+
+    assert [one for one in found if not isinstance(one, Exception)] == [1, 1, 1]
+    assert {isinstance(one, sa.exc.DBAPIError) for one in found if isinstance(one, Exception)} == {True}
+    assert await database.look(count) == 1
+
+
+async def test_who_stops_waiting_keeps_nobody_from_an_answer(database: Database) -> None:
+    """A visitor who hangs up."""
+    looks = [asyncio.create_task(database.look(count)) for _ in range(5)]
+    await asyncio.sleep(0)
+    looks[2].cancel()
+
+    assert [one for one in await asyncio.gather(*looks, return_exceptions=True) if one == 0] == [0] * 4
+    assert looks[2].cancelled()
+    assert await database.look(count) == 0
+
+
+async def test_looks_that_come_together_are_made_together(database: Database) -> None:
+    """One snapshot for many; all get their answer, however many they are."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL's looks have connections of their own")
+    begun: list[object] = []
+
+    with on_every_engine(begin=begun.append):
+        assert await asyncio.gather(*(database.look(count) for _ in range(200))) == [0] * 200
+
+    assert len(begun) == 4  # 64 each
+
+
+async def test_a_look_changes_nothing(database: Database) -> None:
+    """What somebody writes by mistake is rolled back."""
+
+    async def write(session: Session) -> None:
+        await session.execute(sa.insert(SuppressionRow).values(address_hash="x", reason="test", since=NOON))
+
+    await database.look(write)
+
+    assert await database.look(count) == 0
