@@ -24,14 +24,14 @@ from tests.peers.require import missing
 from tests.scenarios.installation import Installation, Running, installed, standing_of, total
 from tests.scenarios.kills import doubles_in, finished, letter, lost_of, resend, sent
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PEOPLE, SLICE, JOBS = 600, 25, 2
 SETTINGS = {
     "MAILER__SLICE_SIZE": str(SLICE), "MAILER__CHUNK_SIZE": "150", "WORKER__JOBS_AT_ONCE": str(JOBS),
 }  # fmt: skip
 PAUSE = 0.02  # of the relay before each answer, so that an outage finds a campaign under way
-SETTLING_SECONDS = 5.0  # for what is in flight to be handed over
+SETTLING_SECONDS = 10.0  # for what is in flight to be handed over
 QUIET_SECONDS = 3.0
 DISK = "32m"
 

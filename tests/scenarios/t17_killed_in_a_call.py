@@ -19,7 +19,7 @@ from tests.peers.require import missing, need
 from tests.scenarios.installation import Running, installed, total
 from tests.scenarios.kills import doubles_in, finished, lost_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.peer]
+pytestmark = [pytest.mark.slow, pytest.mark.peer, pytest.mark.timeout(900)]
 
 KILLS = int(os.environ.get("BYLEAVE_STRACE_KILLS") or (2 if os.environ.get("CI") else 1))
 PEOPLE, SLICE, JOBS = 300, 25, 2
