@@ -51,17 +51,15 @@ async def ask(visit: Visit) -> Response:
 
 async def show_button(visit: Visit) -> Response:
     """Show the button that sends the link to whom the preference link names. Changes nothing."""
-    visit.speak_to(await visit.house.person(visit.token))
-    return visit.answer("press.html", {"section": "account_link", "said": ""})
+    return await visit.button("account_link")
 
 
 async def press(visit: Visit) -> Response:
     """Send the link to the person's own address, whoever holds the preference link; the answer is always the same."""
-    visit.speak_to(await visit.house.person(visit.token))
     accounts = visit.house.accounts
     async with visit.house.database.transaction() as session:
         await send_link(session, visit.person, secrets=accounts.secrets, lasts=accounts.link_lasts, at=_now(visit))
-    return visit.answer("press.html", {"section": "account_link", "said": visit.text("account_link.done")})
+    return await visit.button("account_link", "account_link.done")
 
 
 async def show(visit: Visit) -> Response:

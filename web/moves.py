@@ -6,7 +6,6 @@ GET shows a button and changes nothing, so that scanners move nobody.
 from starlette.responses import Response
 
 from consent import moving
-from consent.moving import Ended
 from mailer.tokens import Purpose
 from web.page import Page
 from web.visit import Visit
@@ -14,12 +13,12 @@ from web.visit import Visit
 
 async def show_new(visit: Visit) -> Response:
     """Show the button that confirms the new address."""
-    return await _show(visit, "move_new")
+    return await visit.button("move_new")
 
 
 async def show_old(visit: Visit) -> Response:
     """Show the button that keeps the old address."""
-    return await _show(visit, "move_old")
+    return await visit.button("move_old")
 
 
 async def confirm(visit: Visit) -> Response:
@@ -30,7 +29,7 @@ async def confirm(visit: Visit) -> Response:
             session, visit.token.extra, visit.person, source=visit.source(wording=visit.text("move_new.button")),
             secrets=house.accounts.secrets, take_back_within=house.accounts.move_back_within, at=house.clock(),
         )  # fmt: skip
-    return await _told(visit, "move_new", ended)
+    return await visit.button("move_new", f"moves.{ended.value}")
 
 
 async def take_back(visit: Visit) -> Response:
@@ -41,17 +40,7 @@ async def take_back(visit: Visit) -> Response:
             session, visit.token.extra, visit.person, source=visit.source(wording=visit.text("move_old.button")),
             secrets=house.accounts.secrets, at=house.clock(),
         )  # fmt: skip
-    return await _told(visit, "move_old", ended)
-
-
-async def _show(visit: Visit, section: str) -> Response:
-    visit.speak_to(await visit.house.person(visit.token))
-    return visit.answer("press.html", {"section": section, "said": ""})
-
-
-async def _told(visit: Visit, section: str, ended: Ended) -> Response:
-    visit.speak_to(await visit.house.person(visit.token))
-    return visit.answer("press.html", {"section": section, "said": visit.text(f"moves.{ended.value}")})
+    return await visit.button("move_old", f"moves.{ended.value}")
 
 
 PAGES = (

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from consent.ledger import Done, Outcome
+from consent.ledger import Done
 from consent.rejoin import confirm_pending, undo
 from mailer.tokens import Purpose
 from web.page import Page
@@ -11,12 +11,12 @@ from web.visit import Visit
 
 async def show_confirm(visit: Visit) -> Response:
     """Show the button. Changes nothing, so that scanners confirm nothing."""
-    return await _show(visit, "confirm")
+    return await visit.button("confirm")
 
 
 async def show_undo(visit: Visit) -> Response:
     """Show the button. Changes nothing, so that scanners bring nobody back."""
-    return await _show(visit, "undo")
+    return await visit.button("undo")
 
 
 async def confirm(visit: Visit) -> Response:
@@ -24,7 +24,7 @@ async def confirm(visit: Visit) -> Response:
     source = visit.source(wording=visit.text("confirm.button"))
     async with visit.house.database.transaction() as session:
         outcome = await confirm_pending(session, visit.person, source=source, at=visit.house.clock())
-    return await _told(visit, "confirm", outcome)
+    return await visit.button("confirm", "confirm.done" if isinstance(outcome, Done) else "confirm.nothing")
 
 
 async def take_back(visit: Visit) -> Response:
@@ -32,18 +32,7 @@ async def take_back(visit: Visit) -> Response:
     source = visit.source(wording=visit.text("undo.button"))
     async with visit.house.database.transaction() as session:
         outcome = await undo(session, visit.person, visit.token.extra, source=source, at=visit.house.clock())
-    return await _told(visit, "undo", outcome)
-
-
-async def _show(visit: Visit, section: str) -> Response:
-    visit.speak_to(await visit.house.person(visit.token))
-    return visit.answer("press.html", {"section": section, "said": ""})
-
-
-async def _told(visit: Visit, section: str, outcome: Outcome) -> Response:
-    visit.speak_to(await visit.house.person(visit.token))
-    said = visit.text(f"{section}.done" if isinstance(outcome, Done) else f"{section}.nothing")
-    return visit.answer("press.html", {"section": section, "said": said})
+    return await visit.button("undo", "undo.done" if isinstance(outcome, Done) else "undo.nothing")
 
 
 PAGES = (

@@ -120,6 +120,11 @@ class Visit:
             asks=self.page.asks, switch=switch, headers=headers,
         )  # fmt: skip
 
+    async def button(self, section: str, said: str = "") -> Response:
+        """Answer with the page of one button, in the language of the link's person; or with what its press led to."""
+        self.speak_to(await self.house.person(self.token))
+        return self.answer("press.html", {"section": section, "said": self.text(said) if said else ""})
+
     def too_many(self, wait: float) -> Response:
         """RFC 6585 4: say that it was too often, say when, and that nothing was done."""
         return self.answer("too_many.html", status=429, headers={"Retry-After": str(math.ceil(wait))})

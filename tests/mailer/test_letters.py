@@ -79,6 +79,8 @@ def test_each_kind_speaks_each_language(kind: Kind, language: str) -> None:
     for part in (text, html):
         assert "{" not in part.partition("<body")[2] or part is text
         assert SENDER.postal_address in part
+        assert SENDER.policy_url in part  # P7
+        assert str(SENDER.customer_service) in part  # P17
         assert SENDER.link_base in part or kind == "guardian_receipt"
     assert "{" not in text
     assert ('dir="rtl"' in html) == (language == "ar")
