@@ -23,6 +23,7 @@ async def show_old(visit: Visit) -> Response:
 
 async def confirm(visit: Visit) -> Response:
     """Let the new address hold: who has this link reads its mail."""
+    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
     house = visit.house
     async with house.database.transaction() as session:
         ended = await moving.confirm(
@@ -34,6 +35,7 @@ async def confirm(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """Keep the old address, or have it again: who has this link reads its mail."""
+    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
     house = visit.house
     async with house.database.transaction() as session:
         ended = await moving.take_back(
