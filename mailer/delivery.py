@@ -167,8 +167,10 @@ async def record(
     """
     if not outcomes:
         return 0
-    mailing = await _look(session, mailing_id)
-    over = _REASON_BY_GATE.get(mailing[0] if mailing else "done")
+    over = None
+    if any(outcome.state == "waiting" for outcome in outcomes):  # what has ended stays so, whatever the mailing's gate
+        mailing = await _look(session, mailing_id)
+        over = _REASON_BY_GATE.get(mailing[0] if mailing else "done")
     in_order = sorted(outcomes, key=lambda outcome: outcome.id)  # so that two who record the same rows never dead-lock
     of_sqlite = is_sqlite(session)
     results = packed_rows(

@@ -5,9 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.db import Database
 from mailer import delivery
+from mailer.outcomes import Outcome
 from mailer.tables import DeliveryRow, MailingRow
 from tests.database import NOW
-from tests.mailer.test_delivery import given_mailing
+from tests.mailer.test_delivery import claim, given_mailing
 
 
 async def plans_of(database: Database, session: AsyncSession, statements: list[tuple[str, object]]) -> str:
@@ -72,3 +73,22 @@ def test_every_index_but_two_holds_only_rows_under_work() -> None:
     indexes = DeliveryRow.__table__.indexes  # type: ignore[attr-defined]  # a mapped class's table is a Table
 
     assert {index.name for index in indexes if index.dialect_options["sqlite"]["where"] is None} == set()
+
+
+async def test_results_that_are_final_cost_one_statement(database: Database) -> None:
+    """The mailing's gate decides only about who would wait again, so it is not asked for or locked for others."""
+    mailing, _ = await given_mailing(database, 2)
+    taken = await claim(database, mailing)
+    said: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement.split(maxsplit=1)[0])
+
+    async with database.transaction() as session:
+        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        sent = [Outcome(row.id, "sent", code=250) for row in taken.rows]
+        changed = await delivery.record(session, mailing, sent, claim=taken.claim, now=NOW)
+        sa.event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+
+    assert changed == 2
+    assert [word for word in said if word != "BEGIN"] == ["UPDATE"]
