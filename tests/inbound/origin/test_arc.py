@@ -198,9 +198,9 @@ def test_a_stranger_cannot_seal_behind_a_trusted_one() -> None:
 def test_a_chain_has_fifty_sets_at_most() -> None:
     """RFC 8617 4.2.1; and the longest takes no long time."""
     longest = chained(MOST_SETS)
-    start = time.perf_counter()
+    start = time.thread_time()
     assert check(longest).trusted
-    assert time.perf_counter() - start < SECONDS
+    assert time.thread_time() - start < SECONDS
 
     assert check(sealed(longest, MOST_SETS + 1)).result is FAIL
 
@@ -232,9 +232,9 @@ def test_no_octet_of_a_set_can_be_changed() -> None:
 )
 def test_no_chain_takes_long(mail: bytes) -> None:
     """Time grows with the octets, not with their square."""
-    start = time.perf_counter()
+    start = time.thread_time()
     check(mail)
-    assert time.perf_counter() - start < SECONDS
+    assert time.thread_time() - start < SECONDS
 
 
 pieces = st.sampled_from([

@@ -151,11 +151,11 @@ def test_results_are_bounded() -> None:
 )
 def test_no_field_takes_long(piece: str) -> None:
     """Whatever is repeated, up to the limit and beyond."""
-    start = time.perf_counter()
+    start = time.thread_time()
     for times in (MOST_CHARACTERS // len(piece) - 20, 1_000_000 // len(piece)):
         parse_results("a;b=" + piece * times)
         parse_results("a;b=" + '"' + piece * times)
-    assert time.perf_counter() - start < SECONDS
+    assert time.thread_time() - start < SECONDS
 
 
 @given(st.lists(st.text() | st.text('ab12;=."()\\ /@\r\n\t', max_size=60), max_size=4), st.text(max_size=5))

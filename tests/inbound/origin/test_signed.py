@@ -444,9 +444,9 @@ def hostile(body: bytes = b"", *, head: bytes = b"", names: bytes = b"from:subje
 )
 def test_no_mail_takes_long(mail: bytes) -> None:
     """Time grows with the octets, not with their square."""
-    start = time.perf_counter()
+    start = time.thread_time()
     check_signatures(mail, dns=zone(rsa().record), now=NOW)
-    assert time.perf_counter() - start < SECONDS
+    assert time.thread_time() - start < SECONDS
 
 
 pieces = st.sampled_from([
