@@ -1,7 +1,8 @@
 """Where letters are written and signed: in threads of this process, or in processes of their own.
 
 Writing only calculates. Threads share one interpreter with the sending; processes have one each, and each letter comes
-back finished, at the cost of copying it. A process that died is replaced; its letters had not begun, and wait again.
+back finished, at the cost of copying it. A process that died is replaced, and its letters, none of which had begun, are
+written again in halves: so the letter that kills is found, and everybody else gets theirs.
 """
 
 import asyncio
@@ -23,18 +24,22 @@ from consent.model import Clearance
 from kit.addresses import EmailAddress
 from kit.clock import Clock, utc_now
 from kit.errors import ByleaveError, Temporary
+from kit.log import logger
 from mailer.model import OutgoingMail, Plain, Recipient
 from mailer.outcomes import Claimed, Outcome
 from mailer.promotion import Promotion
-from mailer.written import Compose, Ready, letters, unfit
+from mailer.written import Compose, Ready, broken, letters, unfit
 
 THREADS = 2
 PROMOTIONS_KEPT = 4  # compiled, by each process
+TRIALS = 2  # deaths over one letter alone that prove it deadly; one may be somebody else's doing
 
 #: a person as they travel to a process: values that cost little to pack
 Person = tuple[int, str, str, str, str, dict[str, Plain]]
 #: a letter as it comes back (return path, content, whether SMTPUTF8 is needed), or why there is none
 Print = tuple[str, bytes, bool] | str
+
+_log = logger("mailer.presses")
 
 
 class Presses(Protocol):
@@ -97,7 +102,8 @@ class ProcessPresses:
         self._count = count
         self._numbers = itertools.count(1)
         self._packed: OrderedDict[int, tuple[Promotion, int, bytes]] = OrderedDict()
-        self._pool = self._made()
+        self._pool = _made(count)
+        self._trial = asyncio.Lock()  # one at a time: each has a process of its own, so that a death proves something
 
     def start(self) -> None:
         """Make the processes now and load what they need; returns when they are ready."""
@@ -117,17 +123,42 @@ class ProcessPresses:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _part(self, compose: Composer, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
-        number, packed = self._pack(compose.promotion)
-        people, pool, now = [_person(row.clearance) for row in rows], self._pool, compose.clock()
+        pool = self._pool
         try:
-            prints = await asyncio.wrap_future(pool.submit(_print_there, number, b"", people, now))
-            if prints is None:
-                prints = await asyncio.wrap_future(pool.submit(_print_there, number, packed, people, now))
-        except BrokenExecutor as cause:
+            return await self._written(pool, compose, rows)
+        except BrokenExecutor:
             if self._pool is pool:
                 pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = self._made()
-            raise Temporary("a process that writes letters died", delay=1.0) from cause
+                self._pool = _made(self._count)
+        _log.warning("press.died", letters=len(rows))
+        async with self._trial:
+            return await self._tried(compose, rows)
+
+    async def _tried(self, compose: Composer, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """Write letters alone in a process; where it dies, half by half, until those that kill are found."""
+        for _ in range(1 if len(rows) > 1 else TRIALS):
+            pool = _made(1)
+            try:
+                await _wait_for(pool)
+                return await self._written(pool, compose, rows)
+            except BrokenExecutor:
+                pass
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        if len(rows) == 1:
+            _log.error("letter.broken", delivery_id=rows[0].id, subscriber_id=rows[0].clearance.subscriber)
+            return [broken(rows[0])]
+        middle = len(rows) // 2
+        return [*await self._tried(compose, rows[:middle]), *await self._tried(compose, rows[middle:])]
+
+    async def _written(
+        self, pool: ProcessPoolExecutor, compose: Composer, rows: Sequence[Claimed]
+    ) -> list[Ready | Outcome]:
+        number, packed = self._pack(compose.promotion)
+        people, now = [_person(row.clearance) for row in rows], compose.clock()
+        prints = await asyncio.wrap_future(pool.submit(_print_there, number, b"", people, now))
+        if prints is None:
+            prints = await asyncio.wrap_future(pool.submit(_print_there, number, packed, people, now))
         if prints is None:
             raise RuntimeError("a process does not know the promotion that it was just given")
         return [_ready(row, print_) for row, print_ in zip(rows, prints, strict=True)]
@@ -141,9 +172,18 @@ class ProcessPresses:
                 self._packed.popitem(last=False)
         return kept[1:]
 
-    def _made(self) -> ProcessPoolExecutor:
-        # its own interpreter from the start: a fork would copy threads' locks as they are
-        return ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+def _made(count: int) -> ProcessPoolExecutor:
+    # its own interpreter from the start: a fork would copy threads' locks as they are
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+async def _wait_for(pool: ProcessPoolExecutor) -> None:
+    """Wait until a process works. One that dies over nothing accuses no letter: this machine has no room for it."""
+    try:
+        await asyncio.wrap_future(pool.submit(_warm_up))
+    except BrokenExecutor as cause:
+        raise Temporary("no process that writes letters lives", delay=5.0) from cause
 
 
 def _parts(rows: Sequence[Claimed], count: int) -> list[Sequence[Claimed]]:

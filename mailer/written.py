@@ -51,6 +51,12 @@ def unfit(row: Claimed, why: str) -> Outcome:
     return Outcome(row.id, "skipped", "template_error", response=why, was_started=False)
 
 
+def broken(row: Claimed) -> Outcome:
+    """Writing this letter kills whoever writes it; for good, or it would stop the letters of all others."""
+    why = "the process that wrote this letter died of it, each time"
+    return Outcome(row.id, "failed", "broken", response=why, was_started=False)
+
+
 def unanswered(ready: Ready) -> Outcome:
     """Nobody told what became of the letter: when it began it may have arrived."""
     return Outcome(ready.row.id, "unknown", "answer_lost") if ready.has_begun else untouched(ready.row)

@@ -1,6 +1,7 @@
 """Letters written in threads and in processes: the same bytes, whoever writes them; a process that died is replaced."""
 
 import asyncio
+import contextlib
 import os
 import pickle
 import signal
@@ -14,7 +15,6 @@ import pytest
 from consent.model import Clearance, SubscriberId
 from kit.addresses import parse_address
 from kit.config import CHECKOUT
-from kit.errors import Temporary
 from kit.processes import ProcessId
 from mailer.compose import Source, compile_mailing
 from mailer.outcomes import Claimed, Outcome
@@ -22,6 +22,7 @@ from mailer.presses import Composer, ProcessPresses, ThreadPresses, recipient_of
 from mailer.promotion import Promotion
 from mailer.signing import Signer
 from mailer.written import Ready
+from tests.mailer.deadly import Deadly
 from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, dkim_keys
 from tests.mailer.test_signing import LATELY, verdicts
 
@@ -71,21 +72,33 @@ async def test_a_process_writes_what_a_thread_writes(processes: ProcessPresses) 
 
 
 async def test_a_process_that_died_is_replaced(processes: ProcessPresses) -> None:
-    """Nothing of its letters had begun: they wait for a moment, and another process writes them."""
+    """Whoever killed it: none of its letters is blamed, and all of them are written."""
     composer, rows = a_composer(), [claimed(1, points=2), claimed(2, points=2)]
     await processes.letters(composer, rows)
-    for pid in list(processes._pool._processes):  # nobody else knows which they are
+    pool = processes._pool  # nobody else knows its processes
+    for pid in list(pool._processes):
         os.kill(pid, signal.SIGKILL)
 
-    async def until_it_is_noticed() -> None:
-        while True:
-            await processes.letters(composer, rows)
+    async with asyncio.timeout(60):
+        while processes._pool is pool:
+            made = await processes.letters(composer, rows)
+            assert [type(one) for one in made] == [Ready, Ready]
 
-    with pytest.raises(Temporary, match="died"):
-        await until_it_is_noticed()
 
-    made = await processes.letters(composer, rows)
-    assert [type(one) for one in made] == [Ready, Ready]
+@pytest.mark.parametrize("deadly", [{3}, {1, 4}], ids=["one", "several"])
+async def test_a_letter_that_kills_is_found_and_the_others_are_written(deadly: set[int]) -> None:
+    """It fails for good, under a reason of its own; everybody else gets theirs, in the order of the rows."""
+    compiled = compile_mailing(SENDER, MAILING, SOURCE, {"deal": "x"})
+    composer = Composer(Deadly(SENDER, MAILING, compiled, TOKENS, Signer(dkim_keys())), lambda: LATELY)
+    rows = [claimed(number, points=2, deadly=int(number in deadly)) for number in range(1, 5)]
+
+    with contextlib.closing(ProcessPresses(2)) as processes:
+        async with asyncio.timeout(120):
+            made = await processes.letters(composer, rows)
+
+    assert [one.id if isinstance(one, Outcome) else one.row.id for one in made] == list(range(1, 5))
+    failed = {one.id: (one.state, one.reason, one.was_started) for one in made if isinstance(one, Outcome)}
+    assert failed == dict.fromkeys(deadly, ("failed", "broken", False))
 
 
 async def test_an_interrupt_for_all_leaves_the_processes_at_work(processes: ProcessPresses) -> None:
