@@ -6,7 +6,7 @@ to a friend together with the mail.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,7 +25,6 @@ from web.house import masked
 from web.page import Page
 from web.visit import Visit
 
-WORDING = "Topics chosen on the preference page, each with an unticked box until chosen: {topics}."
 #: weeks of a pause that can be chosen; a longer rest is better had by leaving
 PAUSES: Mapping[str, int] = {"1": 1, "2": 2, "4": 4, "12": 12}
 
@@ -63,6 +62,7 @@ async def _save(visit: Visit, form: Form) -> Response:
         known = await habits_of(session, visit.person)
     if known is None:
         return await _page(visit)
+    visit.speak_to(known.person)  # as the page did that was answered: its words are kept with the choice
     wishes = _wishes(form, known, visit)
     if form.errors:
         return await _page(visit, form=form)
@@ -105,11 +105,17 @@ async def _choose(visit: Visit, session: Session, wanted: set[str], at: datetime
     if not new:
         return False
     keys = tuple(topic.key for topic in new)
-    wording = WORDING.format(topics=", ".join(topic.name for topic in new))
-    asked = await subscribe(session, visit.person, keys, source=visit.source(wording=wording), at=at)
+    asked = await subscribe(session, visit.person, keys, source=visit.source(wording=_shown(visit, new)), at=at)
     if not isinstance(asked, Nothing):
         await visit.house.ask_to_confirm(session, visit.person, keys, at)
     return not isinstance(asked, NeedsGuardian)
+
+
+def _shown(visit: Visit, chosen: Sequence[TopicValue]) -> str:
+    """Return the words beside the boxes that were ticked, and those of the button (P3)."""
+    boxes = (f"{topic.name}: {topic.about}" if topic.about else topic.name for topic in chosen)
+    around = [visit.text(f"preferences.{name}") for name in ("topics", "topics_hint", "save")]
+    return "\n".join([*around[:2], *boxes, around[2]])
 
 
 async def _pause(visit: Visit, form: Form) -> Response:
