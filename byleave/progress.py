@@ -11,13 +11,14 @@ from byleave import console
 from byleave.context import settings_of
 from byleave.letters import limits_of
 from byleave.wiring import Ground, open_ground
-from campaigns import acts
+from campaigns import acts, watching
 from campaigns.reports import status as status_of
 from kit.config import Settings
 from kit.errors import Permanent
 from mailer import fates, leases
 
 WATCH_SECONDS = 0.5  # between two looks at a campaign that is being sent
+LAST_ACTS = 10  # shown; --json gives them all
 STATES = ("sent", "failed", "skipped", "unknown", "waiting")
 
 
@@ -76,6 +77,7 @@ async def _details(ground: Ground, number: int) -> dict[str, Any]:
             "domains": await fates.by_domain(session, number),
             "codes": await fates.by_code(session, number),
             "pace": [row for row in pace if row["slowed_to"] is not None or row["drained"] or row["allowed"]],
+            "canary": await watching.told(session, number),
             "acts": await acts.of(session, number),
         }
 
@@ -109,12 +111,32 @@ def _remarks(shown: Mapping[str, Any]) -> list[str]:
             f"  {shown['unknown']} letters may have arrived or not, and nothing sends them again by itself: "
             f"'byleave campaign unknown {shown['id']} list', then 'resend' or 'drop'"
         )
-    said += [
-        f"  {act['at'][:16]} {act['act'].replace('_', ' ')} by {act['by']}"
+    if canary := shown.get("canary"):
+        said.append(f"  {_of_canary(canary)}")
+    return said + [f"  {line}" for line in lines_of_acts(shown.get("acts", ()))]
+
+
+def _of_canary(canary: Mapping[str, Any]) -> str:
+    match canary["state"]:
+        case "sending":
+            return f"canary: {canary['answered']} of the first {canary['people']} letters are answered; the others wait"
+        case "waiting":
+            return f"canary: waits until {canary['until'][:16]} UTC for what the first {canary['people']} send back"
+        case "passed":
+            return f"canary: nothing spoke against it after the first {canary['people']}; all others follow"
+        case "stopped":
+            return f"canary: paused by itself, {canary['people']} were first; the note says why"
+        case _:
+            return f"canary: paused by itself after the first {canary['people']}, and resumed by a person"
+
+
+def lines_of_acts(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return who did what and when, the last acts of a campaign, a line each."""
+    return [
+        f"{act['at'][:16]} {act['act'].replace('_', ' ')} by {act['by']}"
         + "".join(f", {key} {value}" for key, value in act.items() if key not in {"at", "act", "by"})
-        for act in shown.get("acts", ())
+        for act in found[-LAST_ACTS:]
     ]
-    return said
 
 
 def _table_of_states(title: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """``byleave campaign``: write, look at, test, launch and steer campaigns; the numbers of each are exact."""
 
 import asyncio
+import getpass
 import tomllib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -14,11 +15,11 @@ from byleave import console
 from byleave.canaries import canary_of
 from byleave.context import settings_of
 from byleave.letters import check, preview_of, send_test
-from byleave.progress import NoSuchCampaign, numbers_of, status
+from byleave.progress import NoSuchCampaign, lines_of_acts, numbers_of, status
 from byleave.readiness import ready_to_launch
 from byleave.unsettled import unknown
 from byleave.wiring import Ground, open_ground
-from campaigns import launching, store, watching
+from campaigns import acts, launching, store, watching
 from campaigns.model import Changed, Missing, NotPossible, Outcome, Unchanged
 from campaigns.schedule import Misunderstood, read_time
 from kit.addresses import parse_address
@@ -29,6 +30,7 @@ from kit.jobs import Jobs
 app = typer.Typer(help="Promotions: written, planned, sent, counted.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+By = Annotated[str, typer.Option("--by", help="Who says so; the user of this machine by default.")]
 Id = Annotated[int, typer.Argument(help="The number of the campaign.")]
 
 
@@ -42,13 +44,14 @@ def new(
     file: Annotated[Path, typer.Argument(help="TOML: name, topic, subject, and text, html or template.")],
     *,
     now: Annotated[bool, typer.Option("--now", help="Launch at once.")] = False,
+    by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a campaign from FILE, as a draft, or launch it with --now."""
     with console.plain_errors():
         content = _content(file)
         settings = settings_of(context)
-        shown = asyncio.run(_with_jobs(settings, lambda ground, jobs: _new(ground, jobs, content, launch=now)))
+        shown = asyncio.run(_with_jobs(settings, lambda ground, jobs: _new(ground, jobs, content, launch=now, by=by)))
     _tell(shown, f"campaign {shown['id']} is {shown['state']}", as_json=as_json)
 
 
@@ -61,14 +64,14 @@ def _content(file: Path) -> dict[str, Any]:
         raise Permanent(f"{file} is no TOML in UTF-8: {cause}") from cause
 
 
-async def _new(ground: Ground, jobs: Jobs, content: dict[str, Any], *, launch: bool) -> dict[str, Any]:
+async def _new(ground: Ground, jobs: Jobs, content: dict[str, Any], *, launch: bool, by: str) -> dict[str, Any]:
     if launch:
         await ready_to_launch(ground.settings)  # else a refused launch leaves a draft, and a second try another one
     async with ground.database.transaction() as session:
         number = await store.new(session, content, now=datetime.now(UTC))
         await check(ground, session, number)
     if launch:
-        await _launch(ground, jobs, number)
+        await _launch(ground, jobs, number, by=by)
     return await numbers_of(ground, number)
 
 
@@ -108,16 +111,19 @@ def show(context: typer.Context, number: Id, *, as_json: AsJson = False) -> None
         console.say_json(shown)
         return
     for key, value in shown.items():
-        console.out.print(f"{key:<12} {'' if value is None else value}", markup=False)
+        if key != "acts":
+            console.out.print(f"{key:<12} {'' if value is None else value}", markup=False)
+    for line in lines_of_acts(shown["acts"]):
+        console.out.print(line, markup=False)
 
 
 async def _show(settings: Settings, number: int) -> dict[str, Any]:
     async with open_ground(settings) as ground:
         counts = await numbers_of(ground, number)
         async with ground.database.reading() as session:
-            campaign = await store.load(session, number)
+            campaign, done = await store.load(session, number), await acts.of(session, number)
     assert campaign is not None, number  # noqa: S101 - its status was just read
-    return {**_shown(campaign), **counts}
+    return {**_shown(campaign), **counts, "acts": done}
 
 
 @app.command()
@@ -171,6 +177,7 @@ def schedule(
     *,
     now: Annotated[bool, typer.Option("--now", help="Launch at once.")] = False,
     at: Annotated[str, typer.Option("--at", help="Like '2026-12-01 09:00 Europe/Berlin'.")] = "",
+    by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Launch a campaign now, or plan its launch."""
@@ -178,61 +185,75 @@ def schedule(
         raise typer.BadParameter("give either --now or --at TIME")
     settings = settings_of(context)
     if now:
-        _steer(settings, number, _launch, as_json=as_json)
+        _steer(settings, number, partial(_launch, by=by), as_json=as_json)
     else:
-        _steer(settings, number, lambda ground, _, number: _plan(ground, number, at), as_json=as_json)
+        _steer(settings, number, lambda ground, _, number: _plan(ground, number, at, by=by), as_json=as_json)
 
 
-async def _launch(ground: Ground, jobs: Jobs, number: int) -> Outcome:
+async def _launch(ground: Ground, jobs: Jobs, number: int, *, by: str) -> Outcome:
     settings = ground.settings
     return await launching.launch(
         ground.database, number, ready=partial(ready_to_launch, settings), enqueue=jobs.enqueue,
         now=datetime.now(UTC), chunk_size=settings.mailer.chunk_size, require_age=settings.consent.require_age,
-        canary=canary_of(settings),
+        canary=canary_of(settings), by=_who(by),
     )  # fmt: skip
 
 
-async def _plan(ground: Ground, number: int, at: str) -> Outcome:
+def _who(by: str) -> str:
+    return by or getpass.getuser()
+
+
+async def _plan(ground: Ground, number: int, at: str, *, by: str) -> Outcome:
     planned = read_time(at, now=datetime.now(UTC), default_zone=ground.settings.company.time_zone)
     if isinstance(planned, Misunderstood):
         raise Permanent(planned.why)
     if planned.note:
         console.err.print(planned.note, markup=False)
     async with ground.database.transaction() as session:
-        return await store.schedule(session, number, planned.at, time_zone=planned.time_zone)
+        outcome = await store.schedule(session, number, planned.at, time_zone=planned.time_zone)
+        await acts.note_move(
+            session, outcome, "scheduled", by=_who(by), at=datetime.now(UTC), details={"for": planned.at.isoformat()}
+        )
+        return outcome
 
 
 @app.command()
-def pause(context: typer.Context, number: Id, *, as_json: AsJson = False) -> None:
+def pause(context: typer.Context, number: Id, *, by: By = "", as_json: AsJson = False) -> None:
     """Begin no more letters of a campaign until it is resumed."""
 
     async def act(ground: Ground, _jobs: Jobs, number: int) -> Outcome:
         async with ground.database.transaction() as session:
-            return await store.pause(session, number)
+            outcome = await store.pause(session, number)
+            await acts.note_move(session, outcome, "paused", by=_who(by), at=datetime.now(UTC))
+            return outcome
 
     _steer(settings_of(context), number, act, as_json=as_json)
 
 
 @app.command()
-def resume(context: typer.Context, number: Id, *, as_json: AsJson = False) -> None:
+def resume(context: typer.Context, number: Id, *, by: By = "", as_json: AsJson = False) -> None:
     """Go on with a paused campaign; nobody gets it twice."""
 
     async def act(ground: Ground, jobs: Jobs, number: int) -> Outcome:
         chunk_size = ground.settings.mailer.chunk_size
         async with ground.database.transaction() as session:
             await watching.overrule(session, number)
-            return await store.resume(session, number, enqueue=jobs.enqueue, chunk_size=chunk_size)
+            outcome = await store.resume(session, number, enqueue=jobs.enqueue, chunk_size=chunk_size)
+            await acts.note_move(session, outcome, "resumed", by=_who(by), at=datetime.now(UTC))
+            return outcome
 
     _steer(settings_of(context), number, act, as_json=as_json)
 
 
 @app.command()
-def cancel(context: typer.Context, number: Id, *, as_json: AsJson = False) -> None:
+def cancel(context: typer.Context, number: Id, *, by: By = "", as_json: AsJson = False) -> None:
     """End a campaign for good; who still waits gets nothing."""
 
     async def act(ground: Ground, _jobs: Jobs, number: int) -> Outcome:
         async with ground.database.transaction() as session:
-            return await store.cancel(session, number, now=datetime.now(UTC))
+            outcome = await store.cancel(session, number, now=datetime.now(UTC))
+            await acts.note_move(session, outcome, "cancelled", by=_who(by), at=datetime.now(UTC))
+            return outcome
 
     _steer(settings_of(context), number, act, as_json=as_json)
 

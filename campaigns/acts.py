@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from campaigns.model import Changed, Outcome
 from campaigns.tables import CampaignActRow
 
 SOFTWARE = "byleave"  # who acts where nobody does
@@ -27,6 +28,20 @@ async def note(
         CampaignActRow(campaign_id=campaign_id, at=at, act=act, by=by[:NAME_CHARACTERS], details=dict(details or {}))
     )
     await session.flush()
+
+
+async def note_move(
+    session: AsyncSession,
+    outcome: Outcome,
+    act: str,
+    *,
+    by: str,
+    at: datetime,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down an act that moved a campaign; one that came to nothing is no act."""
+    if isinstance(outcome, Changed):
+        await note(session, outcome.id, act, by=by, at=at, details=details)
 
 
 async def of(session: AsyncSession, campaign_id: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from campaigns import gathering, store, watching
+from campaigns import acts, gathering, store, watching
 from campaigns.canary import Canary
 from campaigns.model import Changed, Outcome
 from campaigns.store import Enqueue
@@ -30,8 +30,12 @@ async def launch(
     chunk_size: int = 1000,
     require_age: bool = False,
     canary: Canary | None = None,
+    by: str = acts.SOFTWARE,
 ) -> Outcome:
-    """Launch a campaign, a few people first where a canary is wanted; where ``ready`` raises, nothing was changed."""
+    """Launch a campaign, a few people first where a canary is wanted; where ``ready`` raises, nothing was changed.
+
+    Who launched it is written down in the same transaction.
+    """
     await ready()
     while await _gathers(database, campaign_id, now=now, require_age=require_age):  # noqa: ASYNC110 - a breath, no wait
         await asyncio.sleep(BREATH_SECONDS)
@@ -39,6 +43,7 @@ async def launch(
         outcome = await store.launch(
             session, campaign_id, enqueue=enqueue, now=now, chunk_size=chunk_size, require_age=require_age
         )
+        await acts.note_move(session, outcome, "launched", by=by, at=now)
         if isinstance(outcome, Changed) and canary is not None:
             await watching.release_first(session, campaign_id, canary)
         return outcome

@@ -46,7 +46,8 @@ class CampaignActRow(Base):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaign.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: "paused", "resumed", "cancelled", "unknown_sent_again", "unknown_dropped", "stopped" (by the software)
+    #: "scheduled", "launched", "paused", "resumed", "cancelled", "unknown_sent_again",
+    #: "unknown_dropped", "stopped" (by the software)
     act: Mapped[str] = mapped_column(sa.String(20))
     #: who says so; for a command the user of the machine
     by: Mapped[str] = mapped_column(sa.String(80))

@@ -56,6 +56,20 @@ async def seen(session: AsyncSession, campaign_id: int, since: int, rule: Canary
     return Seen(answered, bounces, complaints)
 
 
+async def told(session: AsyncSession, campaign_id: int) -> dict[str, Any] | None:
+    """Return how far the canary of a campaign is, or None where it has none."""
+    campaign = await session.get_one(CampaignRow, campaign_id, populate_existing=True)
+    if campaign.canary is None:
+        return None
+    size, until = campaign.canary_size or 0, campaign.canary_until
+    return {
+        "state": campaign.canary,
+        "people": size,
+        "answered": await canaries.answered(session, campaign_id, most=size),  # beyond them it is the others'
+        "until": until.isoformat() if until is not None else None,
+    }
+
+
 async def is_due(session: AsyncSession, campaign_id: int, rule: Canary, *, now: datetime) -> bool:
     """Whether :func:`step` would do something now. Reads only, so that nobody waits for a look."""
     campaign = await session.get_one(CampaignRow, campaign_id, populate_existing=True)

@@ -1,6 +1,7 @@
 """Staff's control by commands: unknown letters, relays, and what ``campaign status`` says."""
 
 import asyncio
+import getpass
 
 from kit.db import Database
 from mailer import delivery
@@ -39,11 +40,33 @@ def test_unknown_letters_are_listed_dropped_and_sent_again_by_name(here: Install
 
     status = here.ask("campaign", "status", of)
     assert (status["unknown"], status["waiting"], status["skipped"], total(status)) == (0, 1, {"dropped": 1}, 2)
-    assert [(act["act"], act["by"], act["letters"]) for act in status["acts"]] == [
+    assert [(act["act"], act["by"], act["letters"]) for act in status["acts"][1:]] == [
         ("unknown_dropped", "ann", 1), ("unknown_sent_again", "bob", 1),
     ]  # fmt: skip
     assert here.ask("campaign", "unknown", of) == []
     here.byleave("campaign", "unknown", "99", "drop", expect=1)
+
+
+def test_who_launched_paused_resumed_and_cancelled_is_kept(here: Installation) -> None:
+    """Written with the act; what came to nothing is no act. Without a name it is the user of the machine."""
+    here.import_people(PEOPLE)
+    of = str(here.ask("campaign", "new", written(here, CONTENT.replace("{{ person.name }}", "all")))["id"])
+    here.ask("campaign", "schedule", of, "--at", "2099-01-01 09:00 UTC", "--by", "ann")
+    here.ask("campaign", "schedule", of, "--now", "--by", "bob")
+    for by in ("cid", "nobody"):
+        here.ask("campaign", "pause", of, "--by", by)
+    here.ask("campaign", "resume", of, "--by", "dan")
+    here.ask("campaign", "cancel", of)
+    here.byleave("campaign", "resume", of, "--by", "nobody", expect=1)
+
+    shown = here.ask("campaign", "show", of)["acts"]
+    assert [(act["act"], act["by"]) for act in shown] == [
+        ("scheduled", "ann"), ("launched", "bob"), ("paused", "cid"), ("resumed", "dan"),
+        ("cancelled", getpass.getuser()),
+    ]  # fmt: skip
+    assert here.ask("campaign", "status", of)["acts"] == shown
+    for command in ("show", "status"):
+        assert "paused by cid" in here.byleave("campaign", command, of)
 
 
 def test_relays_are_listed_drained_and_used_again(here: Installation) -> None:

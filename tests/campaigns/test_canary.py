@@ -94,7 +94,7 @@ async def test_too_many_complaints_pause_it_with_a_note_and_a_person_may_overrul
     assert status["state"] == "paused"
     assert "2 of 6 people complained" in status["note"]
     async with database.transaction() as session:
-        assert [act["act"] for act in await acts.of(session, campaign)] == ["stopped"]
+        assert [act["act"] for act in await acts.of(session, campaign)] == ["launched", "stopped"]
         await watching.overrule(session, campaign)
         await store.resume(session, campaign, enqueue=jobs.enqueue, chunk_size=20)
     assert await step(database, campaign, jobs, minutes=61) == ""
@@ -102,6 +102,26 @@ async def test_too_many_complaints_pause_it_with_a_note_and_a_person_may_overrul
     assert len(rest) == 54
     await trouble(database, rest[:5], Door.BOUNCE)
     assert await step(database, campaign, jobs, minutes=62) == "stopped"
+
+
+async def test_staff_are_told_how_far_it_is(database: Database, tmp_path: Path) -> None:
+    """In each state: how many are first, how many of their letters are answered, until when the others wait."""
+    campaign, jobs = await launch(database, 60)
+
+    async def told(number: int) -> tuple[str, int, int, bool]:
+        async with database.reading() as session:
+            found = await watching.told(session, number)
+        assert found is not None
+        return found["state"], found["people"], found["answered"], found["until"] is not None
+
+    assert await told(campaign) == ("sending", 6, 0, False)
+    await run_jobs(database, tmp_path, jobs)
+    assert await told(campaign) == ("sending", 6, 6, False)
+    await step(database, campaign, jobs, minutes=0)
+    assert await told(campaign) == ("waiting", 6, 6, True)
+    await step(database, campaign, jobs, minutes=10)
+    await run_jobs(database, tmp_path, jobs)
+    assert await told(campaign) == ("passed", 6, 6, False)
 
 
 async def test_a_pause_by_staff_keeps_the_canary_as_it_is(database: Database, tmp_path: Path) -> None:
