@@ -38,10 +38,12 @@ from inbound.readers import ProcessReaders, Readers, ThreadReaders, warm_up
 from inbound.smtp import Listener, domains_of
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import InboundSettings, MailerSettings, OriginSettings, Settings
+from kit.beats import DeadWorker
+from kit.config import MailerSettings, Settings
+from kit.config_inbound import InboundSettings, OriginSettings
 from kit.db import Session
 from kit.dns import SystemDns
-from kit.jobs import DeadWorker, Jobs
+from kit.jobs import Jobs
 from kit.log import logger
 from mailer.courier import Courier
 from mailer.footer import footer_templates

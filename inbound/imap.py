@@ -24,7 +24,7 @@ from inbound.model import Channel, Envelope
 from inbound.tables import ImapCursorRow
 from kit.addresses import harvest
 from kit.clock import Clock, utc_now
-from kit.config import ImapSettings, InboundSettings
+from kit.config_inbound import ImapSettings, InboundSettings
 from kit.db import Database, insert
 from kit.errors import InvalidSettings, Temporary
 from kit.log import logger

@@ -23,7 +23,7 @@ from inbound.sign_ups import says
 from inbound.traces import find_trace
 from inbound.world import World
 from kit.clock import Clock, utc_now
-from kit.config import InboundSettings
+from kit.config_inbound import InboundSettings
 from kit.db import Database, Session
 from kit.desk import Desk
 from kit.log import logger

@@ -17,7 +17,8 @@ from inbound.doorkeeper import Doorkeeper
 from inbound.lmtp import LmtpSession
 from inbound.session import Session
 from kit.clock import Clock, utc_now
-from kit.config import InboundSettings, LmtpSettings, MailerSettings, SmtpSettings
+from kit.config import MailerSettings
+from kit.config_inbound import InboundSettings, LmtpSettings, SmtpSettings
 from kit.errors import InvalidSettings
 from kit.log import logger
 

@@ -2,29 +2,24 @@
 
 A job is a name and plain arguments; it may run twice, so what it does has to be safe to repeat. The engine (DBOS) keeps
 jobs in our own database: one commit makes the data and their jobs true together. It does not move the jobs of a dead
-worker to a live one; the heartbeat here does. What a dead worker had in its hands is settled by those who called
-:meth:`Jobs.when_worker_dies`. Nothing here knows what a job is about.
+worker to a live one; we do, told by :mod:`kit.beats` who is dead. What a dead worker had in its hands is settled by
+those who called :meth:`Jobs.when_worker_dies`. Nothing here knows what a job is about.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from kit.beats import Beats, DeadWorker
 from kit.config import WorkerSettings
-from kit.db import Database, insert, moment_of, sync_url
+from kit.db import Database, Session, sync_url
 from kit.errors import ByleaveError, Temporary
 from kit.log import logger
-from kit.processes import ProcessId, lasting_seconds
-from kit.tables import WorkerBeatRow
+from kit.processes import lasting_seconds
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -37,7 +32,6 @@ BULK_QUEUE = "byleave-bulk"  # for work that may take long or wait, so that it n
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
 TRIES = 12  # of a job that fails; about six minutes with the pauses between
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _log = logger("kit.jobs")
 
@@ -50,34 +44,22 @@ class Interrupted(ByleaveError):
     """The job ends before its time because its worker stops; another worker goes on with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadWorker:
-    """A worker that will not beat again."""
-
-    id: str
-    is_surely_gone: bool  # its process ended, proven on this machine; else it may only be very late
-
-
 class Jobs:
     """The jobs of one installation, as one process sees them. Enqueueing needs no :meth:`start`."""
 
     def __init__(self, database: Database, settings: WorkerSettings | None = None, *, schema_version: str = "") -> None:
         """Take the database; nothing of the engine is loaded before it is needed."""
-        self._version = schema_version
         self._database = database
         self._settings = settings or WorkerSettings()
         self._functions: dict[str, JobFunction] = {}
         self._on_death: list[Callable[[DeadWorker], Awaitable[None]]] = []
-        self._process = ProcessId.here()
+        self._beats = Beats(database, self._settings, schema_version=schema_version)
         self._client_made: DBOSClient | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._is_started = False
-        self._last_beat = self._looked_at = float("-inf")
-        self._leases = 0
-        self._beats: dict[str, tuple[datetime, float]] = {}  # of other workers, and since when each is unchanged
         self._stopping = asyncio.Event()
-        self.worker = f"{self._process.host[:40]}-{self._process.pid}-{uuid.uuid4().hex[:8]}"
+        self.worker = self._beats.worker
         """The name of this worker; another one after each start."""
 
     # -- for everybody ------------------------------------------------------------------------------------------------
@@ -86,9 +68,7 @@ class Jobs:
         """Make or update the engine's tables; ``byleave init`` calls it. Repeating changes nothing."""
         await asyncio.to_thread(_prepare, sync_url(self._database.url), self._settings)
 
-    async def enqueue(
-        self, session: AsyncSession, name: str, /, *args: Arg, job_id: str, is_bulk: bool = False
-    ) -> None:
+    async def enqueue(self, session: Session, name: str, /, *args: Arg, job_id: str, is_bulk: bool = False) -> None:
         """Enqueue a job in the caller's transaction: it exists when that commits, and never otherwise.
 
         A second one with the same id is the same job. Works in a process that runs no jobs, too.
@@ -158,8 +138,7 @@ class Jobs:
 
     async def known_workers(self) -> set[str]:
         """Return the workers that live, or died and are not wholly taken over yet."""
-        async with self._database.reading() as session:
-            return set(await session.scalars(sa.select(WorkerBeatRow.id)))
+        return await self._beats.known()
 
     @property
     def is_stopping(self) -> bool:
@@ -168,12 +147,8 @@ class Jobs:
 
     @property
     def lease(self) -> int | None:
-        """The number of the lease, while this worker beat so recently that nobody takes it for dead; else None.
-
-        Without it nothing new may begin. One that was lost and came back has another number: meanwhile others may have
-        settled what this worker held, so nothing of the old time may begin in the new one.
-        """
-        return self._leases if self._lasts(lasting_seconds()) else None
+        """The number of the lease that lets new work begin; see :attr:`kit.beats.Beats.lease`."""
+        return self._beats.lease
 
     async def start(self) -> None:
         """Begin to run jobs, on the running loop. :meth:`run` has to beat from then on; :meth:`stop` ends it."""
@@ -181,7 +156,7 @@ class Jobs:
 
         self._is_started = True
         self._stopping.clear()
-        await self._beat()
+        await self._beats.beat()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="jobs")
         DBOS(
             config={
@@ -201,7 +176,7 @@ class Jobs:
     async def run(self) -> None:
         """Beat, and take over from workers that don't, until cancelled. Trouble with the database ends neither."""
         async with asyncio.TaskGroup() as both:  # a long take-over must not delay a beat
-            both.create_task(self._again(self._beat, "beat.missed"), name="beat")
+            both.create_task(self._again(self._beats.beat, "beat.missed"), name="beat")
             both.create_task(self._again(self._take_over, "takeover.failed"), name="take over")
 
     async def stop(self, drain_seconds: float = 20.0) -> None:
@@ -216,7 +191,7 @@ class Jobs:
         while self._running and (left := until - lasting_seconds()) > 0:
             await asyncio.wait(set(self._running), timeout=min(left, self._settings.beat_seconds))
             with contextlib.suppress(Exception):  # who drains still lives; without the beat others would take over
-                await self._beat()
+                await self._beats.beat()
         for task in self._running:
             task.cancel()  # such a job stays pending, and the next worker runs it
         if self._running:
@@ -226,7 +201,7 @@ class Jobs:
         await self._in_thread(lambda: DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=2 * was_busy))
         # The engine had made its threads the loop's default ones, and they are gone.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
-        await self._leave()
+        await self._beats.leave(holds_jobs=await self._pending_of(self.worker) > 0)
         self.close()
         self._is_started = False
         _log.info("jobs.stopped", worker=self.worker)
@@ -292,61 +267,19 @@ class Jobs:
                 _log.warning(trouble, error=type(error).__name__, exc_info=True)
             await asyncio.sleep(self._settings.beat_seconds)
 
-    async def _beat(self) -> None:
-        """Say that this worker lives, by the database's clock; the lease counts from before the statement was sent."""
-        begun = lasting_seconds()
-        process = self._process
-        async with self._database.transaction() as session:
-            now = await moment_of(session)
-            row = {
-                "host": process.host, "pid": process.pid, "place": process.place, "began": process.began,
-                "schema_version": self._version,
-                "started_at": now, "seen_at": now,
-            }  # fmt: skip
-            statement = insert(session, WorkerBeatRow).values(id=self.worker, **row)
-            await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
-        if not self._lasts(begun):
-            self._leases += 1
-        self._last_beat = begun
-
-    def _lasts(self, moment: float) -> bool:
-        return moment - self._last_beat < self._settings.dead_after_seconds / 2
-
     async def _take_over(self) -> None:
         """Settle what dead workers held, make their jobs run again, and forget those that have none left."""
         from dbos import DBOS
 
-        for dead in await self._dead_workers():
+        for dead in await self._beats.dead():
             for callback in self._on_death:
                 await callback(dead)
             # The one private call: it moves pending jobs back to their queue where they still belong to the dead
             # worker, so repeating it, also by several workers at once, is harmless.
             await self._in_thread(lambda dead=dead: DBOS._recover_pending_workflows([dead.id]))  # type: ignore[misc]  # noqa: SLF001
             if await self._pending_of(dead.id) == 0:
-                async with self._database.transaction() as session:
-                    await session.execute(sa.delete(WorkerBeatRow).where(WorkerBeatRow.id == dead.id))
+                await self._beats.bury(dead)
                 _log.info("worker.buried", worker=dead.id, is_surely_gone=dead.is_surely_gone)
-
-    async def _dead_workers(self) -> list[DeadWorker]:
-        """Return who is surely gone, said so, or has not beaten for its time, told by this process's own clock.
-
-        What is compared is whether a beat changed between our looks, never two clocks: one that jumps kills nobody
-        and keeps nobody alive. Who could not look for a while (it was frozen, or the database was gone for all)
-        begins to watch anew.
-        """
-        async with self._database.reading() as session:
-            rows = list(await session.scalars(sa.select(WorkerBeatRow).where(WorkerBeatRow.id != self.worker)))
-        now, patience = lasting_seconds(), self._settings.dead_after_seconds
-        known, self._beats = self._beats if now - self._looked_at < patience / 2 else {}, {}
-        self._looked_at = now
-        dead = []
-        for row in rows:
-            beat, since = known.get(row.id, (row.seen_at, now))
-            self._beats[row.id] = (row.seen_at, since if beat == row.seen_at else now)
-            is_gone = ProcessId(row.host, row.place, row.pid, row.began).is_surely_gone
-            if is_gone or row.seen_at == _LONG_AGO or now - self._beats[row.id][1] > patience:
-                dead.append(DeadWorker(row.id, is_gone))
-        return dead
 
     async def _pending_of(self, worker: str) -> int:
         found = await self._in_thread(
@@ -355,16 +288,6 @@ class Jobs:
             )
         )
         return len(found)
-
-    async def _leave(self) -> None:
-        """Take our name off the list where nothing of ours is pending; else let others see at once that we are gone."""
-        left = await self._pending_of(self.worker)
-        mine = WorkerBeatRow.id == self.worker
-        async with self._database.transaction() as session:
-            if left:
-                await session.execute(sa.update(WorkerBeatRow).where(mine).values(seen_at=_LONG_AGO))
-            else:
-                await session.execute(sa.delete(WorkerBeatRow).where(mine))
 
     def _client(self) -> "DBOSClient":
         if self._client_made is None:

@@ -42,7 +42,7 @@ FENCES = {
 
 #: store modules: beside kit/db.py and */tables.py the only ones that speak SQL
 STORES = {
-    "kit/db.py", "kit/sqlite.py", "kit/jobs.py", "kit/clearing.py", "kit/mark.py",
+    "kit/db.py", "kit/sqlite.py", "kit/beats.py", "kit/clearing.py", "kit/mark.py",
     "consent/ledger.py", "consent/standing.py", "consent/gate.py", "consent/subscribers.py", "consent/enrol.py",
     "consent/policy.py", "consent/habits.py", "consent/hearing.py", "consent/record.py", "consent/rejoin.py",
     "consent/book.py", "consent/register.py", "consent/disclosures.py", "consent/unread.py",

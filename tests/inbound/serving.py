@@ -12,7 +12,7 @@ from inbound.intake import Intake
 from inbound.readers import ThreadReaders
 from inbound.smtp import Listener
 from inbound.worlds import Worlds
-from kit.config import InboundSettings, SmtpSettings
+from kit.config_inbound import InboundSettings, SmtpSettings
 from kit.db import Database
 from kit.log import configure_logging
 from tests.inbound.taking import DOMAINS, HOUSE, simple_read

@@ -25,7 +25,7 @@ from inbound.tables import DecisionRow, InboundMailRow
 from inbound.world import World
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import InboundSettings, LmtpSettings, SmtpSettings
+from kit.config_inbound import InboundSettings, LmtpSettings, SmtpSettings
 from kit.db import Database
 from mailer.invitations import Invitations
 from mailer.tables import MailingRow, OutboxRow

@@ -10,7 +10,7 @@ import pytest
 from inbound.imap import Mailbox, Pace
 from inbound.intake import LATER, Taken
 from inbound.model import Channel, Envelope
-from kit.config import ImapSettings, InboundSettings
+from kit.config_inbound import ImapSettings, InboundSettings
 from kit.errors import InvalidSettings
 from tests.database import NOW
 from tests.fakes.imap_server import Box, FakeImap

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from inbound.imap import Mailbox, Pace
-from kit.config import ImapSettings, InboundSettings
+from kit.config_inbound import ImapSettings, InboundSettings
 from tests.database import NOW
 from tests.inbound.taking import ANNA, BOB, Town, a_mail
 from tests.peers.dovecot import Dovecot

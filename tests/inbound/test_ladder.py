@@ -12,7 +12,7 @@ from inbound.model import Channel, Envelope, InboundMail, Origin, Standing
 from inbound.readers import ThreadReaders
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import InboundSettings
+from kit.config_inbound import InboundSettings
 from tests.database import NOW, SECRETS
 from tests.inbound.taking import ANNA, BOB, HOUSE, TOKENS, Town, a_mail, simple_read
 from tests.inbound.test_triage import TABLE, WISHES

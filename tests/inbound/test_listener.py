@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from inbound import smtp
-from kit.config import SmtpSettings
+from kit.config_inbound import SmtpSettings
 from kit.errors import InvalidSettings
 from tests.inbound.peer import BEGIN, Peer, a_peer
 from tests.inbound.taking import ANNA, Town, a_mail

@@ -16,7 +16,8 @@ from inbound.readers import ThreadReaders
 from inbound.reading import read
 from inbound.worlds import Worlds
 from kit.addresses import parse_address
-from kit.config import CHECKOUT, InboundSettings
+from kit.config import CHECKOUT
+from kit.config_inbound import InboundSettings
 from mailer.letters import Applicant, Letters, SignUpKind, own_words
 from mailer.signing import Signer
 from mailer.tokens import Purpose

@@ -15,7 +15,8 @@ from consent.tables import ConsentEventRow
 from inbound.connection import COMMAND_OCTETS
 from inbound.model import Channel
 from inbound.smtp import domains_of
-from kit.config import InboundSettings, LmtpSettings, MailerSettings
+from kit.config import MailerSettings
+from kit.config_inbound import InboundSettings, LmtpSettings
 from kit.errors import InvalidSettings
 from tests.database import NOW
 from tests.inbound.peer import BEGIN, Peer, a_peer

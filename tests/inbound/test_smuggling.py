@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kit.config import SmtpSettings
+from kit.config_inbound import SmtpSettings
 from tests.inbound.peer import BEGIN, Peer, a_peer
 from tests.inbound.taking import BOB, LMTP, Town, a_mail
 

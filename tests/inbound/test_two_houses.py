@@ -22,7 +22,7 @@ from inbound.reading import read_letter
 from inbound.world import World
 from inbound.worlds import Worlds
 from kit.addresses import EmailAddress, parse_address
-from kit.config import InboundSettings
+from kit.config_inbound import InboundSettings
 from kit.db import Database
 from mailer.letters import Letters
 from mailer.postman import Parcel, Postman

@@ -87,6 +87,8 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ("[[topics]]\nkey = 'a'\nname = 'A'\nabuot = ''\n", "did you mean 'about'"),
         ("[company]\ntime_zone = 'Mars'\n", "no time zone"),
         ("[mailer]\nfrom_address = 'nobody'\n", "from_address"),
+        ("[worker]\nbeat_seconds = 2\ndead_after_seconds = 7.9\n", "make it 8 or more"),
+        ("[worker]\nbeat_seconds = 1.6\n", "worker: Value error, dead_after_seconds (6) must be at least 4 times"),
         ("[mailer\n", "can't be read"),
     ],
 )

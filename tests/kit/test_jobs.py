@@ -5,16 +5,16 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from kit.beats import DeadWorker
 from kit.config import WorkerSettings
 from kit.db import Database
 from kit.errors import Temporary
-from kit.jobs import DeadWorker, Interrupted, Jobs
+from kit.jobs import Interrupted, Jobs
 from kit.tables import WorkerBeatRow
 
 QUICK = WorkerSettings(beat_seconds=0.2, dead_after_seconds=60, poll_seconds=0.05)
@@ -150,64 +150,3 @@ async def test_the_jobs_of_a_killed_worker_are_taken_over_at_once(database: Data
     async with database.reading() as session:
         assert list(await session.scalars(sa.select(WorkerBeatRow.id))) == []
     jobs.close()
-
-
-async def watch(jobs: Jobs, seconds: float) -> list[DeadWorker]:
-    """Look again and again, as a worker does, and return what the last look found."""
-    until_ = time.monotonic() + seconds
-    while time.monotonic() < until_:
-        await jobs._dead_workers()
-        await asyncio.sleep(0.05)
-    return await jobs._dead_workers()
-
-
-async def test_a_worker_that_is_only_silent_is_dead_after_its_time_but_not_surely_gone(database: Database) -> None:
-    """Its process is there: nothing is proven about what it does."""
-    silent = Jobs(database, QUICK)
-    other = Jobs(database, WorkerSettings(beat_seconds=0.2, dead_after_seconds=0.6, poll_seconds=0.05))
-    await silent._beat()
-    assert await watch(other, 0.2) == []
-
-    assert await watch(other, 0.6) == [DeadWorker(silent.worker, is_surely_gone=False)]
-    await silent._beat()
-    assert await watch(other, 0.2) == []
-    assert other.lease is None
-
-
-@pytest.mark.parametrize("hours", [-1, 1])
-async def test_a_clock_that_jumps_kills_nobody_and_keeps_nobody_alive(database: Database, hours: int) -> None:
-    """Beats are watched by the watcher's own steady clock, whatever the moments in them say."""
-    silent = Jobs(database, QUICK)
-    other = Jobs(database, WorkerSettings(beat_seconds=0.2, dead_after_seconds=0.6, poll_seconds=0.05))
-    await silent._beat()
-    async with database.transaction() as session:
-        (row,) = await session.scalars(sa.select(WorkerBeatRow))
-        row.seen_at = row.seen_at + timedelta(hours=hours)
-    assert await watch(other, 0.2) == []
-
-    assert len(await watch(other, 0.6)) == 1
-
-
-async def test_who_was_frozen_does_not_take_the_others_for_dead(database: Database) -> None:
-    """The database was gone for all, or the whole machine stood still: the others get their time to beat again."""
-    silent = Jobs(database, QUICK)
-    other = Jobs(database, WorkerSettings(beat_seconds=0.2, dead_after_seconds=0.6, poll_seconds=0.05))
-    await silent._beat()
-    await other._dead_workers()
-    await asyncio.sleep(0.7)
-
-    assert await other._dead_workers() == []
-
-
-async def test_a_lease_that_lapsed_comes_back_with_another_number(database: Database) -> None:
-    """So that what was begun under the old one can be told apart."""
-    jobs = Jobs(database, WorkerSettings(beat_seconds=0.1, dead_after_seconds=0.5, poll_seconds=0.05))
-    leases: list[int | None] = []
-
-    for pause in (0.0, 0.3, 0.0):
-        await jobs._beat()
-        leases.append(jobs.lease)
-        await asyncio.sleep(pause)
-        leases.append(jobs.lease)
-
-    assert leases == [1, 1, 1, None, 2, 2]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kit.config import SmtpSettings
+from kit.config_inbound import SmtpSettings
 from kit.db import Database
 from tests.inbound.peer import BEGIN, Peer
 from tests.inbound.taking import Town, town_on

@@ -25,7 +25,8 @@ from inbound.readers import ThreadReaders
 from inbound.reading import read
 from inbound.worlds import Worlds
 from kit.addresses import EmailAddress, parse_address
-from kit.config import CHECKOUT, InboundSettings
+from kit.config import CHECKOUT
+from kit.config_inbound import InboundSettings
 from kit.db import Database
 from mailer.compose import Source as Words
 from mailer.compose import compile_mailing

@@ -32,7 +32,8 @@ from inbound.intake import Intake
 from inbound.readers import ThreadReaders
 from inbound.worlds import Worlds
 from kit.addresses import EmailAddress
-from kit.config import InboundSettings, Settings
+from kit.config import Settings
+from kit.config_inbound import InboundSettings
 from kit.db import Database, Session
 from mailer.courier import Courier
 from mailer.exits import Exits
