@@ -6,6 +6,7 @@ and nothing else. :class:`kit.db.Database` is the way in.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -46,8 +47,18 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     async def run(self, work: Work[T]) -> tuple[T, list[Callable[[], None]]]:
-        """Return what the work returned, and what is to be told now that it is on disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._through, work)
+        """Return what the work returned, and what is to be told now that it is on disk.
+
+        Whoever is cancelled cancels what has not begun. What has begun goes on in its thread; once it is on disk, that
+        is told from here.
+        """
+        loop, running = asyncio.get_running_loop(), self._thread.submit(self._through, work)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if not running.cancel():
+                running.add_done_callback(lambda done: None if done.exception() else _tell(loop, done.result()[1]))
+            raise
 
     async def close(self) -> None:
         """Wait for what runs, and close the connection."""
@@ -111,6 +122,12 @@ class Looker:
         with self._engine.connect() as connection:  # which rolls back at its end
             connection.begin()
             return [_seen(connection, work) for work in works]
+
+
+def _tell(loop: asyncio.AbstractEventLoop, hooks: Sequence[Callable[[], None]]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+        for hook in hooks:
+            loop.call_soon_threadsafe(hook)
 
 
 def _seen(connection: Connection, work: Work[Any]) -> tuple[Any, Exception | None]:

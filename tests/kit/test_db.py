@@ -1,6 +1,7 @@
 """Transactions: on disk when they return, hooks after the commit, and no nesting."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -122,6 +123,28 @@ async def test_a_transaction_at_once_is_a_transaction(database: Database) -> Non
     async with database.transaction():
         with pytest.raises(RuntimeError, match="already open"):
             await database.at_once(work)
+
+
+async def test_who_waits_no_more_for_a_transaction_at_once_is_told_all_the_same(tmp_path: Path) -> None:
+    """What it commits later is on disk, and whoever listens hears of it (promise 2)."""
+    told, begun, go_on = asyncio.Event(), threading.Event(), threading.Event()
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/x.db")
+
+    async def slow(session: Session) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        after_commit(session, told.set)
+
+    waiting = asyncio.create_task(database.at_once(slow))
+    await asyncio.to_thread(begun.wait, 20)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not told.is_set()
+    go_on.set()
+
+    await asyncio.wait_for(told.wait(), 20)
+    await database.close()
 
 
 async def test_a_transaction_at_once_that_fails_leaves_nothing(database: Database) -> None:
