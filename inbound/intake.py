@@ -24,7 +24,7 @@ from inbound.traces import find_trace
 from inbound.world import World
 from kit.clock import Clock, utc_now
 from kit.config_inbound import InboundSettings
-from kit.db import Database, Session
+from kit.db import Database
 from kit.desk import Desk
 from kit.log import logger
 from mailer.tokens import Purpose
@@ -225,12 +225,9 @@ class Intake:
 
     async def _commit(self, papers: Sequence[Paper]) -> list[Decided | None]:
         """Decide mails in one transaction; None for those that were taken before."""
-
-        async def work(session: Session) -> tuple[dict[int, Paper], dict[int, Decided]]:
+        async with self._database.transaction() as session:
             taken = await dispatch.take_in(session, papers)
-            return taken, await dispatch.decide(session, taken, house=self._house) if taken else {}
-
-        taken, decided = await self._database.at_once(work)
+            decided = await dispatch.decide(session, taken, house=self._house) if taken else {}
         numbers = {id(paper): number for number, paper in taken.items()}
         return [decided[numbers[id(paper)]] if id(paper) in numbers else None for paper in papers]
 

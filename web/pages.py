@@ -7,7 +7,7 @@ from the text's direction). A page that asks for personal data without the polic
 import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -18,6 +18,7 @@ from kit.errors import InvalidSettings
 from web import catalogues
 from web.catalogues import Catalogue
 from web.guard import HEADERS
+from web.kept import KeptPages
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "web"
 STYLE = (TEMPLATES / "style.css").read_bytes()
@@ -43,6 +44,7 @@ class Pages:
         if language not in self.catalogues:
             raise InvalidSettings(f"web.language: there are no texts in '{language}', only {sorted(self.catalogues)}")
         self.language = language
+        self._kept = KeptPages()
         self._policy = f'href="{html.escape(policy_url)}"' if policy_url else ""
         self._version = html.escape(policy_version)
         everywhere = {
@@ -66,20 +68,36 @@ class Pages:
         ``switch`` is whether the footer offers other languages. ``asks`` is whether the page was
         declared to ask for personal data; :class:`PolicyNoticeMissing` is raised where template and word differ.
         """
-        found = self.compiled(language or self.language, template)
-        text = found.render({"switch": switch, **(values or {})})
-        self._see_to_notice(text, asks=asks)
+        text = self._rendered(template, {"switch": switch, **(values or {})}, language or self.language, asks=asks)
         return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
+
+    def kept_page(
+        self, template: str, personal: Mapping[str, str], *, state: Hashable,
+        values: Callable[[], Mapping[str, object]], language: str, asks: bool, switch: bool,
+    ) -> HTMLResponse:  # fmt: skip
+        """Return a page as :meth:`page` does, rendered once for all who are in the same state.
+
+        ``state`` names all that ``values`` depend on; ``personal`` is filled in for each.
+        """
+
+        def render(marks: Mapping[str, str]) -> str:
+            return self._rendered(template, {"switch": switch, **values(), **marks}, language, asks=asks)
+
+        text = self._kept.page((template, language, asks, switch, state), personal, render)
+        return HTMLResponse(text, headers=HEADERS)
 
     def fragment(self, template: str, values: Mapping[str, object], *, language: str) -> str:
         """Return a piece of a page of somebody else that asks for personal data; never without the policy notice."""
-        text = self.compiled(language, template).render(values)
-        self._see_to_notice(text, asks=True)
-        return text
+        return self._rendered(template, values, language, asks=True)
 
     def compiled(self, language: str, template: str) -> Template:
         """Return a template with the words of a language; compiled at first use."""
         return self._environments[language].get_template(template)
+
+    def _rendered(self, template: str, values: Mapping[str, object], language: str, *, asks: bool) -> str:
+        text = self.compiled(language, template).render(values)
+        self._see_to_notice(text, asks=asks)
+        return text
 
     def _see_to_notice(self, text: str, *, asks: bool) -> None:
         has_notice = bool(self._policy) and _NOTICE in text and self._policy in text and self._version in text

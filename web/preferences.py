@@ -6,7 +6,7 @@ to a friend together with the mail.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -135,14 +135,44 @@ async def _page(
 ) -> Response:
     known, topics = await visit.house.database.look(partial(_known, visit))
     visit.speak_to(known.person if known else None)
+    now = visit.house.clock()
+    personal = {
+        "address": masked(known.person if known else None),
+        "held": f"/p/{visit.link}/held", "account": f"/p/{visit.link}/account",
+    }  # fmt: skip
+    if known is not None and not told and form is None and status == 200:
+        return visit.kept_answer(
+            "preferences.html", personal, state=_state(known, topics, now),
+            values=lambda: {**_values(visit, known, topics, now), "form": _form(None, known)},
+        )  # fmt: skip
     if known is None:
         told, form = "preferences.test_letter", None
     catalogue = visit.house.pages.catalogues[visit.language]
-    paused_until = known.paused_until if known else None
     values = {
-        "address": masked(known.person if known else None),
-        "told": catalogue.text(told, date=catalogue.day((until or visit.house.clock()).date())) if told else "",
-        "is_wrong": status != 200,
+        **personal, **_values(visit, known, topics, now), "is_wrong": status != 200,
+        "told": catalogue.text(told, date=catalogue.day((until or now).date())) if told else "",
+    }  # fmt: skip
+    return visit.answer("preferences.html", values, form=_form(form, known), status=status)
+
+
+def _state(known: Habits, topics: tuple[TopicValue, ...], now: datetime) -> Hashable:
+    """Name all that :func:`_values` shows of a person and of the topics there are."""
+    return (
+        topics, frozenset(known.states.items()), known.frequency_days, known.person.language, known.person.time_zone,
+        _pause_end(known, now), known.is_shared,
+    )  # fmt: skip
+
+
+def _pause_end(known: Habits | None, now: datetime) -> datetime | None:
+    until = known.paused_until if known else None
+    return until if until and until > now else None
+
+
+def _values(visit: Visit, known: Habits | None, topics: tuple[TopicValue, ...], now: datetime) -> dict[str, object]:
+    """Return what the page shows and is not personal."""
+    catalogue = visit.house.pages.catalogues[visit.language]
+    return {
+        "told": "", "is_wrong": False,
         "topics": [
             {
                 "key": topic.key, "name": topic.name, "about": topic.about,
@@ -155,13 +185,15 @@ async def _page(
         "zone": known.person.time_zone if known else "",
         "zones": zones.OPTIONS,
         "pauses": [(key, catalogue.text("preferences.pause_for", n=weeks)) for key, weeks in PAUSES.items()],
-        "paused_until": paused_until if paused_until and paused_until > visit.house.clock() else None,
+        "paused_until": _pause_end(known, now),
         "is_shared": known is not None and known.is_shared,
-        "held": f"/p/{visit.link}/held", "account": f"/p/{visit.link}/account",
     }  # fmt: skip
-    if form is None or not form.has("do", "save"):  # what an unticked box means only the form of the boxes can say
-        form = (form or Form()).beside(**_chosen(known))
-    return visit.answer("preferences.html", values, form=form, status=status)
+
+
+def _form(form: Form | None, known: Habits | None) -> Form:
+    if form is not None and form.has("do", "save"):
+        return form  # what an unticked box means only the form of the boxes can say
+    return (form or Form()).beside(**_chosen(known))
 
 
 async def _known(visit: Visit, session: Session) -> tuple[Habits | None, tuple[TopicValue, ...]]:

@@ -4,7 +4,7 @@ The link in the path was proven before a page's code runs. Nothing of the reques
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -84,6 +84,11 @@ class Visit:
             default=self.house.pages.language,
         )
 
+    @property
+    def _may_switch(self) -> bool:
+        """Whether the answer offers other languages."""
+        return languages.primary(self._person) not in self.house.pages.catalogues
+
     def text(self, key: str, **values: object) -> str:
         """Return a text in the language of the answer, such as the wording that a consent names."""
         return self.house.pages.text(self.language, key, **values)
@@ -114,10 +119,18 @@ class Visit:
         """Answer with a page; a form with errors is answered 422 (RFC 9110 15.5.21) unless another status is named."""
         if form is not None and form.errors and status == 200:
             status = 422
-        switch = languages.primary(self._person) not in self.house.pages.catalogues
         return self.house.pages.page(
             template, {"form": form or Form(), **(values or {})}, language=self.language, status=status,
-            asks=self.page.asks, switch=switch, headers=headers,
+            asks=self.page.asks, switch=self._may_switch, headers=headers,
+        )  # fmt: skip
+
+    def kept_answer(
+        self, template: str, personal: Mapping[str, str], *, state: Hashable, values: Callable[[], Mapping[str, object]]
+    ) -> Response:
+        """Answer with a page that is the same for all in one state, apart from what is ``personal``."""
+        return self.house.pages.kept_page(
+            template, personal, state=state, values=values, language=self.language, asks=self.page.asks,
+            switch=self._may_switch,
         )  # fmt: skip
 
     async def button(self, section: str, said: str = "") -> Response:
