@@ -160,6 +160,7 @@ async def _worker(
     runner = Runner(
         database, jobs.enqueue, jobs_alive=jobs.alive, chunk_size=settings.mailer.chunk_size,
         require_age=settings.consent.require_age, ready=partial(ready_to_launch, settings), canary=canary_of(settings),
+        most_late=timedelta(hours=settings.worker.most_late_hours),
     )  # fmt: skip
     await jobs.start()
     stack.push_async_callback(jobs.stop, 0.0)  # where nobody supervises

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from byleave import console, schema
+from byleave import cautions, console, schema
 from byleave.context import settings_of
 from byleave.wiring import keys_folder, open_ground
 from kit.addresses import parse_address
@@ -136,6 +136,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     checks: tuple[tuple[str, Callable[[Settings], tuple[Mark, str]]], ...] = (
         ("database", _database), ("secrets", _secrets), ("signing keys", _keys), ("published keys", _published),
         ("relays", _relays), ("listener", _listener), ("links", _links), ("templates", _templates),
+        ("policy", _policy), ("metrics", _metrics), ("canary", _canary),
     )  # fmt: skip
     for what, check in checks:
         try:
@@ -228,6 +229,24 @@ def _templates(_settings: Settings) -> tuple[Mark, str]:
 
     names = sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir() and folder.name != "service")
     return "good", ", ".join(names)
+
+
+def _policy(settings: Settings) -> tuple[Mark, str]:
+    return _cautious(cautions.of_policy(settings), settings.consent.default_policy_version)
+
+
+def _metrics(settings: Settings) -> tuple[Mark, str]:
+    metrics = settings.metrics
+    return _cautious(cautions.of_metrics(metrics), f"{metrics.host}:{metrics.port}" if metrics.enabled else "not told")
+
+
+def _canary(settings: Settings) -> tuple[Mark, str]:
+    canary = settings.canary
+    return _cautious(cautions.of_canary(canary), f"{canary.share:.1%} of {canary.least_people} people or more go first")
+
+
+def _cautious(caution: str, else_: str) -> tuple[Mark, str]:
+    return ("warning", caution) if caution else ("good", else_)
 
 
 def _owner_only(file: Path) -> tuple[Mark, str] | None:

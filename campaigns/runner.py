@@ -7,7 +7,7 @@ nothing itself; the jobs do (:mod:`mailer.courier`).
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from campaigns import store, watching
@@ -27,7 +27,8 @@ TICK_SECONDS = 0.5
 WATCH_SECONDS = 5.0  # how often it is looked at what came back of campaigns
 WATCH_SHARE = 20  # a look that takes long is taken so seldom that it takes up a twentieth of the time at most
 LOST_JOBS_EACH_SECONDS = 30.0  # how often it is looked for people whose job has vanished
-TOO_LATE = "its time was more than 24 hours ago when it could have been launched; plan it anew"
+MOST_LATE = timedelta(hours=24)
+HOUR = timedelta(hours=1)
 
 _log = logger("campaigns.runner")
 
@@ -45,15 +46,18 @@ class Runner:
         require_age: bool = False,
         ready: Ready | None = None,
         canary: Canary | None = None,
+        most_late: timedelta = MOST_LATE,
         clock: Clock = utc_now,
     ) -> None:
         """Take the database and the door to the jobs; ``jobs_alive`` counts the jobs whose ids begin with a prefix.
 
-        ``ready`` is asked before each launch and may refuse it (:mod:`campaigns.launching`).
+        ``ready`` is asked before each launch and may refuse it (:mod:`campaigns.launching`). A launch later than
+        ``most_late`` is left to a person.
         """
         self._database, self._enqueue, self._jobs_alive = database, enqueue, jobs_alive
         self._chunk_size, self._require_age, self._clock = chunk_size, require_age, clock
-        self._ready, self._canary, self._watches_from = ready or _always, canary, float("-inf")
+        self._ready, self._canary, self._most_late = ready or _always, canary, most_late
+        self._watches_from = float("-inf")
         self._looked_at = self._launches_from = lasting_seconds()
 
     async def run(self) -> None:
@@ -70,8 +74,10 @@ class Runner:
             waiting = await delivery.due_mailings(session, now=now)
             done = await store.done(session)
         for campaign_id, launch_at in due:
-            if is_too_late(launch_at, now):
-                await self._do("campaign.held", campaign_id, store.hold, why=TOO_LATE)
+            if is_too_late(launch_at, now, self._most_late):
+                hours = f"{self._most_late / HOUR:g}"
+                why = f"its time was more than {hours} hours ago when it could have been launched; plan it anew"
+                await self._do("campaign.held", campaign_id, store.hold, why=why)
             else:
                 await self._launch(campaign_id, now)
         for campaign_id in waiting:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-MOST_LATE = timedelta(hours=24)  # a promotion that missed its time by more is launched by nobody but a person
-
 _FORM = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)(?:[T ]+(?P<time>\d\d:\d\d(?::\d\d)?))?"
     r"\s*(?P<zone>Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+){0,2})?\Z"
@@ -55,9 +53,9 @@ def read_time(text: str, *, now: datetime, default_zone: str = "UTC") -> Planned
     return planned
 
 
-def is_too_late(launch_at: datetime, now: datetime) -> bool:
+def is_too_late(launch_at: datetime, now: datetime, most: timedelta) -> bool:
     """Whether a launch was missed by so much that a person has to look at it first."""
-    return now - launch_at > MOST_LATE
+    return now - launch_at > most
 
 
 def _in_zone(local: datetime, zone: str) -> Planned | Misunderstood:

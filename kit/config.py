@@ -159,6 +159,8 @@ class WorkerSettings(Section):
     """After so long without a beat a worker's jobs are taken over; at least four beats."""
     poll_seconds: float = Field(default=0.5, gt=0)
     """How often new jobs are looked for."""
+    most_late_hours: float = Field(default=24.0, gt=0, le=8760)
+    """A planned campaign that is later by more, because nothing ran, is left to a person."""
 
     @model_validator(mode="after")
     def _beats_outlast_a_lease(self) -> Self:

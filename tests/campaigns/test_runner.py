@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from campaigns import store
@@ -66,6 +67,22 @@ async def test_before_its_time_nothing_is_launched_and_a_day_late_it_is_held(dat
     assert found is not None
     assert found.state is State.DRAFT
     assert "24 hours" in found.note
+
+
+@pytest.mark.parametrize(("hours", "state"), [(1.5, State.DRAFT), (3.0, State.RUNNING)])
+async def test_how_late_is_too_late_is_the_operators_word(database: Database, hours: float, state: State) -> None:
+    """Two hours late: held where the settings say less, launched where they say more."""
+    campaign = await given_campaign(database, 1)
+    async with database.transaction() as session:
+        await store.schedule(session, campaign, NOW, time_zone="UTC")
+    now, most = NOW + timedelta(hours=2), timedelta(hours=hours)
+
+    await Runner(database, JobList().enqueue, most_late=most, clock=lambda: now).tick()
+
+    async with database.reading() as session:
+        found = await store.load(session, campaign)
+    assert found is not None
+    assert (found.state, "1.5 hours" in found.note) == (state, state is State.DRAFT)
 
 
 async def test_what_is_not_ready_is_put_off_or_held(database: Database) -> None:

@@ -88,7 +88,8 @@ def test_any_text_gets_an_answer(text: str) -> None:
     assert isinstance(read_time(text, now=NOW), Planned | Misunderstood)
 
 
-def test_more_than_a_day_late_is_too_late() -> None:
-    """The bound is 24 hours."""
-    assert not is_too_late(NOW, NOW + timedelta(hours=24))
-    assert is_too_late(NOW, NOW + timedelta(hours=24, seconds=1))
+@pytest.mark.parametrize("most", [timedelta(hours=24), timedelta(minutes=90)])
+def test_later_than_the_bound_is_too_late(most: timedelta) -> None:
+    """The bound itself is in time."""
+    assert not is_too_late(NOW, NOW + most, most)
+    assert is_too_late(NOW, NOW + most + timedelta(seconds=1), most)
