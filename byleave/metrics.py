@@ -117,11 +117,15 @@ class Metrics:
         async with self._ground.database.reading() as session:
             deliveries = await mailer_numbers.deliveries(session)
             unknown = await fates.unknown_by_mailing(session)
+            retries = await mailer_numbers.retries(session)
+            drained = await mailer_numbers.drained(session)
             outbox = await mailer_numbers.outbox(session)
             decisions = await inbound_numbers.decisions(session, since)
         return [
             _gauge("byleave_deliveries", "Letters of campaigns under way.", by, deliveries),
             _gauge("byleave_unknown", "Letters that may have arrived.", ["campaign"], list(unknown.items())),
+            _gauge("byleave_retries", "Tries after the first, of campaigns under way.", ["campaign", "class"], retries),
+            _gauge("byleave_relay_drained", "Relays that staff want nothing given to.", ["relay"], drained),
             _gauge("byleave_outbox", "Letters outside campaigns.", ["kind", "state"], outbox),
             _gauge("byleave_decisions_of_a_day", "Mails decided in the last 24 hours.", ["verdict"], decisions),
         ]

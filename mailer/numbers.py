@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mailer.statements import DELIVERY
-from mailer.tables import MailingRow, OutboxRow
+from mailer.tables import MailingRow, OutboxRow, PaceRow
 
 
 async def deliveries(session: AsyncSession) -> list[tuple[int, str, str, str, int]]:
@@ -19,6 +19,24 @@ async def deliveries(session: AsyncSession) -> list[tuple[int, str, str, str, in
         .group_by(DELIVERY.c.mailing_id, DELIVERY.c.state, DELIVERY.c.reason, sa.literal_column("4"))
     )
     return [tuple(row) for row in rows]
+
+
+async def retries(session: AsyncSession) -> list[tuple[int, int, int]]:
+    """Return (mailing, class of the last code, number of tries after the first) of all mailings that are not over."""
+    class_ = DELIVERY.c.code // 100  # RFC 5321 4.2.1: its first digit; 0 where no relay answered
+    going = sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held")))
+    rows: Any = await session.execute(
+        sa.select(DELIVERY.c.mailing_id, class_, sa.func.sum(DELIVERY.c.attempt - 1))
+        .where(DELIVERY.c.mailing_id.in_(going), DELIVERY.c.attempt > 1)
+        .group_by(DELIVERY.c.mailing_id, sa.literal_column("2"))
+    )
+    return [(mailing, int(digit), int(number)) for mailing, digit, number in rows]
+
+
+async def drained(session: AsyncSession) -> list[tuple[str, int]]:
+    """Return (name, 1) of each relay to which staff want nothing given."""
+    rows = await session.scalars(sa.select(PaceRow.scope).where(PaceRow.is_drained).order_by(PaceRow.scope))
+    return [(scope.removeprefix("relay "), 1) for scope in rows]
 
 
 async def outbox(session: AsyncSession) -> list[tuple[str, str, int]]:

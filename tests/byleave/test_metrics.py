@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from byleave.metrics import Metrics
@@ -18,6 +19,7 @@ from mailer.pace import Pace
 from mailer.relays import parse_relays
 from mailer.smtp import RelayPool
 from mailer.speeds import speeds_of
+from mailer.tables import DeliveryRow, PaceRow
 from tests.campaigns.test_unknowns import given_unknowns
 from tests.database import NOW, SECRETS
 
@@ -68,6 +70,26 @@ async def test_what_is_told_is_what_the_database_and_the_process_hold(database: 
     assert samples["byleave_pace_limit", "domain"] == 2
     assert b"@" not in body
     assert b"mail.example" not in body
+
+
+async def test_retries_are_told_by_class_and_drained_relays_by_name(database: Database) -> None:
+    """A first try is no retry, whatever it came to."""
+    campaign, claimed = await given_unknowns(database)
+    async with database.transaction() as session:
+        await session.execute(
+            sa.update(DeliveryRow)
+            .where(DeliveryRow.id == claimed.rows[0].id)
+            .values(state="waiting", attempt=3, code=451)
+        )
+        session.add(PaceRow(scope="relay one", is_drained=True))
+        session.add(PaceRow(scope="relay two"))
+
+    told = (await Metrics(ground(database)).tell()).decode()
+
+    retries = [line for line in told.splitlines() if line.startswith("byleave_retries{")]
+    assert retries == [f'byleave_retries{{campaign="{campaign}",class="4"}} 2.0']
+    drained = [line for line in told.splitlines() if line.startswith("byleave_relay_drained{")]
+    assert drained == ['byleave_relay_drained{relay="one"} 1.0']
 
 
 async def test_with_a_token_only_who_has_it_is_told(database: Database) -> None:
