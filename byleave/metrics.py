@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from byleave.wiring import Ground
@@ -29,6 +29,7 @@ from mailer.smtp import RelayPool
 
 REQUEST_OCTETS = 8192  # bounds memory on an endless request
 REQUEST_SECONDS = 5.0
+LATENCY_SECONDS = (1.0, 5.0, 30.0, 300.0, 3600.0, 21_600.0, 86_400.0)  # bounds of the histogram
 KEPT_SECONDS = 10.0  # the database is asked no more often, whoever asks us
 
 _log = logger("byleave.metrics")
@@ -118,6 +119,7 @@ class Metrics:
             deliveries = await mailer_numbers.deliveries(session)
             unknown = await fates.unknown_by_mailing(session)
             retries = await mailer_numbers.retries(session)
+            within, total = await mailer_numbers.latencies(session, LATENCY_SECONDS)
             drained = await mailer_numbers.drained(session)
             outbox = await mailer_numbers.outbox(session)
             decisions = await inbound_numbers.decisions(session, since)
@@ -125,6 +127,12 @@ class Metrics:
             _gauge("byleave_deliveries", "Letters of campaigns under way.", by, deliveries),
             _gauge("byleave_unknown", "Letters that may have arrived.", ["campaign"], list(unknown.items())),
             _gauge("byleave_retries", "Tries after the first, of campaigns under way.", ["campaign", "class"], retries),
+            HistogramMetricFamily(
+                "byleave_delivery_seconds",
+                "From the first claim to the relay's yes, of campaigns under way.",
+                buckets=[(str(bound), count) for bound, count in zip([*LATENCY_SECONDS, "+Inf"], within, strict=True)],
+                sum_value=total,
+            ),
             _gauge("byleave_relay_drained", "Relays that staff want nothing given to.", ["relay"], drained),
             _gauge("byleave_outbox", "Letters outside campaigns.", ["kind", "state"], outbox),
             _gauge("byleave_decisions_of_a_day", "Mails decided in the last 24 hours.", ["verdict"], decisions),

@@ -1,10 +1,12 @@
 """Numbers of what goes out, over all workers, for monitoring: no address, no letter, no domain. Reads only."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit.db import is_sqlite
 from mailer.statements import DELIVERY
 from mailer.tables import MailingRow, OutboxRow, PaceRow
 
@@ -31,6 +33,29 @@ async def retries(session: AsyncSession) -> list[tuple[int, int, int]]:
         .group_by(DELIVERY.c.mailing_id, sa.literal_column("2"))
     )
     return [(mailing, int(digit), int(number)) for mailing, digit, number in rows]
+
+
+async def latencies(session: AsyncSession, bounds: Sequence[float]) -> tuple[list[int], float]:
+    """Return how many letters were sent within so many seconds of their first claim, then all of them, and the sum.
+
+    Of all mailings that are not over; each bound counts those of the lower ones too.
+    """
+    first, done = DELIVERY.c.first_at, DELIVERY.c.done_at
+    took: sa.ColumnElement[Any] = (
+        (sa.func.julianday(done) - sa.func.julianday(first)) * 86_400
+        if is_sqlite(session)
+        else sa.extract("epoch", done) - sa.extract("epoch", first)
+    )
+    took = sa.cast(took, sa.Float)
+    going = sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held")))
+    within = [sa.func.coalesce(sa.func.sum(sa.case((took <= bound + 0.001, 1), else_=0)), 0) for bound in bounds]
+    row: Any = await session.execute(
+        sa.select(*within, sa.func.count(), sa.func.coalesce(sa.func.sum(took), 0.0)).where(
+            DELIVERY.c.mailing_id.in_(going), DELIVERY.c.state == "sent", first.is_not(None), done.is_not(None)
+        )
+    )
+    *counts, total = row.one()
+    return [int(count) for count in counts], float(total)
 
 
 async def drained(session: AsyncSession) -> list[tuple[str, int]]:

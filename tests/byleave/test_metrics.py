@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ async def test_retries_are_told_by_class_and_drained_relays_by_name(database: Da
     assert retries == [f'byleave_retries{{campaign="{campaign}",class="4"}} 2.0']
     drained = [line for line in told.splitlines() if line.startswith("byleave_relay_drained{")]
     assert drained == ['byleave_relay_drained{relay="one"} 1.0']
+
+
+async def test_how_long_letters_took_is_told_as_a_histogram(database: Database) -> None:
+    """Only what was sent counts; each bucket holds those below it."""
+    _, claimed = await given_unknowns(database, people=4, unknown=1)
+    async with database.transaction() as session:
+        for row, seconds in zip(claimed.rows[1:], (5, 40, 90_000), strict=True):
+            values = {"first_at": NOW, "done_at": NOW + timedelta(seconds=seconds)}
+            await session.execute(sa.update(DeliveryRow).where(DeliveryRow.id == row.id).values(**values))
+
+    told = (await Metrics(ground(database)).tell()).decode()
+
+    found = [float(line.split()[1]) for line in told.splitlines() if line.startswith("byleave_delivery_seconds_")]
+    assert found == pytest.approx([0, 1, 1, 2, 2, 2, 2, 3, 3, 90_045], abs=0.1)  # seven bounds, +Inf, count, sum
 
 
 async def test_with_a_token_only_who_has_it_is_told(database: Database) -> None:
