@@ -44,7 +44,7 @@ async def watching(town: Town, server: Dovecot, done_folder: str = "") -> AsyncI
 
 async def seen(server: Dovecot, count: int, folder: str = "INBOX") -> None:
     """Wait until so many mails of a folder are seen."""
-    for _ in range(100):
+    for _ in range(400):
         with contextlib.suppress(Exception):  # the folder isn't there yet
             if sum("\\Seen" in mail.flags for mail in await asyncio.to_thread(server.fetch, USER, folder)) == count:
                 return

@@ -59,7 +59,8 @@ async def test_a_frozen_worker_is_fenced_and_wakes_in_peace(tmp_path: Path, data
                 await (freeze_within if number % 2 == 0 and not database.is_sqlite else freeze)(frozen, here)
                 stopped_at = time.monotonic()
                 meanwhile = await finished(database, campaign)
-                carried_on = min(one.begun_at for one in relay.record.begun if one.begun_at > stopped_at + LEASE / 2)
+                later = [one.begun_at for one in relay.record.begun if one.begun_at > stopped_at + LEASE / 2]
+                carried_on = min(later, default=time.monotonic())  # or only what it held was left, and that is settled
                 frozen.process.signal(signal.SIGCONT)
                 woken_at = time.monotonic()
                 counts = await quiet(database, campaign)
