@@ -18,7 +18,7 @@ from consent import subscribers as store
 from consent.age import age_band
 from consent.enrol import BATCH, Enrolled, enrol
 from consent.imports import Line, read_lines
-from consent.ledger import Done, Source, subscribe
+from consent.ledger import Done, Source, hold, subscribe
 from consent.model import AgeBand, Door, Proof, SubscriberId
 from consent.policy import all_topics
 from consent.record import record, record_of
@@ -189,13 +189,14 @@ async def _add(settings: Any, profile: Profile, topics: list[str], source: str) 
 
     async with open_ground(settings) as ground:
         await known_topics(ground, topics)
-        async with ground.database.reading() as session:
-            if await store.erased_among(session, [profile.address], secrets=ground.secrets):
-                raise Permanent("that person asked to be erased; only they themselves can come back, by signing up")
         if source:
+            async with ground.database.reading() as session:  # to say why; enrolment looks itself
+                await _refuse_erased(session, profile, ground)
             await _enrol(ground, [profile], topics, source=source, file="command line", now=now)
         else:
             async with ground.database.transaction() as session:
+                await hold(session)  # so that nobody is erased between the look and the writing
+                await _refuse_erased(session, profile, ground)
                 numbers = await store.add(session, [profile], secrets=ground.secrets, at=now)
                 by_staff = Source(Door.STAFF, Proof.STAFF, policy_version=settings.consent.default_policy_version)
                 number = numbers[profile.address.key]
@@ -204,6 +205,11 @@ async def _add(settings: Any, profile: Profile, topics: list[str], source: str) 
                     await ask_to_confirm(ground, session, number, tuple(topics), now)
         async with ground.database.reading() as session:
             return await record(session, profile.address) or {}
+
+
+async def _refuse_erased(session: Session, profile: Profile, ground: Ground) -> None:
+    if await store.erased_among(session, [profile.address], secrets=ground.secrets):
+        raise Permanent("that person asked to be erased; only they themselves can come back, by signing up")
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """``byleave campaign``: write, look at, test, launch and steer campaigns; the numbers of each are exact."""
 
 import asyncio
-import getpass
 import tomllib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from byleave import console
+from byleave.answerable import By, who
 from byleave.canaries import canary_of
 from byleave.context import settings_of
 from byleave.letters import check, preview_of, send_test
@@ -19,7 +19,7 @@ from byleave.progress import NoSuchCampaign, lines_of_acts, numbers_of, status
 from byleave.readiness import ready_to_launch
 from byleave.unsettled import unknown
 from byleave.wiring import Ground, open_ground
-from campaigns import acts, launching, store, watching
+from campaigns import acts, launching, steering, store
 from campaigns.model import Changed, Missing, NotPossible, Outcome, Unchanged
 from campaigns.schedule import Misunderstood, read_time
 from kit.addresses import parse_address
@@ -30,7 +30,6 @@ from kit.jobs import Jobs
 app = typer.Typer(help="Promotions: written, planned, sent, counted.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
-By = Annotated[str, typer.Option("--by", help="Who says so; the user of this machine by default.")]
 Id = Annotated[int, typer.Argument(help="The number of the campaign.")]
 
 
@@ -195,12 +194,8 @@ async def _launch(ground: Ground, jobs: Jobs, number: int, *, by: str) -> Outcom
     return await launching.launch(
         ground.database, number, ready=partial(ready_to_launch, settings), enqueue=jobs.enqueue,
         now=datetime.now(UTC), chunk_size=settings.mailer.chunk_size, require_age=settings.consent.require_age,
-        canary=canary_of(settings), by=_who(by),
+        canary=canary_of(settings), by=who(by),
     )  # fmt: skip
-
-
-def _who(by: str) -> str:
-    return by or getpass.getuser()
 
 
 async def _plan(ground: Ground, number: int, at: str, *, by: str) -> Outcome:
@@ -210,11 +205,7 @@ async def _plan(ground: Ground, number: int, at: str, *, by: str) -> Outcome:
     if planned.note:
         console.err.print(planned.note, markup=False)
     async with ground.database.transaction() as session:
-        outcome = await store.schedule(session, number, planned.at, time_zone=planned.time_zone)
-        await acts.note_move(
-            session, outcome, "scheduled", by=_who(by), at=datetime.now(UTC), details={"for": planned.at.isoformat()}
-        )
-        return outcome
+        return await steering.plan(session, number, planned, by=who(by), now=datetime.now(UTC))
 
 
 @app.command()
@@ -223,9 +214,7 @@ def pause(context: typer.Context, number: Id, *, by: By = "", as_json: AsJson = 
 
     async def act(ground: Ground, _jobs: Jobs, number: int) -> Outcome:
         async with ground.database.transaction() as session:
-            outcome = await store.pause(session, number)
-            await acts.note_move(session, outcome, "paused", by=_who(by), at=datetime.now(UTC))
-            return outcome
+            return await steering.pause(session, number, by=who(by), now=datetime.now(UTC))
 
     _steer(settings_of(context), number, act, as_json=as_json)
 
@@ -235,12 +224,11 @@ def resume(context: typer.Context, number: Id, *, by: By = "", as_json: AsJson =
     """Go on with a paused campaign; nobody gets it twice."""
 
     async def act(ground: Ground, jobs: Jobs, number: int) -> Outcome:
-        chunk_size = ground.settings.mailer.chunk_size
         async with ground.database.transaction() as session:
-            await watching.overrule(session, number)
-            outcome = await store.resume(session, number, enqueue=jobs.enqueue, chunk_size=chunk_size)
-            await acts.note_move(session, outcome, "resumed", by=_who(by), at=datetime.now(UTC))
-            return outcome
+            return await steering.resume(
+                session, number, by=who(by), now=datetime.now(UTC), enqueue=jobs.enqueue,
+                chunk_size=ground.settings.mailer.chunk_size,
+            )  # fmt: skip
 
     _steer(settings_of(context), number, act, as_json=as_json)
 
@@ -251,9 +239,7 @@ def cancel(context: typer.Context, number: Id, *, by: By = "", as_json: AsJson =
 
     async def act(ground: Ground, _jobs: Jobs, number: int) -> Outcome:
         async with ground.database.transaction() as session:
-            outcome = await store.cancel(session, number, now=datetime.now(UTC))
-            await acts.note_move(session, outcome, "cancelled", by=_who(by), at=datetime.now(UTC))
-            return outcome
+            return await steering.cancel(session, number, by=who(by), now=datetime.now(UTC))
 
     _steer(settings_of(context), number, act, as_json=as_json)
 

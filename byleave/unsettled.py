@@ -1,12 +1,12 @@
 """``byleave campaign unknown``: the letters that may have arrived, and a person's word on what becomes of them."""
 
 import asyncio
-import getpass
 from typing import Annotated, Any, Literal, assert_never
 
 import typer
 
 from byleave import console
+from byleave.answerable import By, who
 from byleave.context import settings_of
 from byleave.progress import NoSuchCampaign, numbers_of
 from byleave.wiring import open_ground
@@ -32,7 +32,7 @@ def unknown(
         list[int] | None, typer.Option("--person", help="The number of one person; may be given again.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Send again what may have arrived already.")] = False,
-    by: Annotated[str, typer.Option("--by", help="Who says so; the user of this machine by default.")] = "",
+    by: By = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """List the letters of which nobody knows whether they arrived, send them again, or drop them."""
@@ -43,7 +43,7 @@ def unknown(
             return
         if act == "resend" and not yes:
             raise Permanent(WARNING)
-        name = by or getpass.getuser()
+        name = who(by)
         done = asyncio.run(_settle(settings, number, act, people=person or [], by=name))
     if as_json:
         console.say_json(done)
