@@ -10,14 +10,16 @@ from kit.db import is_sqlite
 from mailer.statements import DELIVERY
 from mailer.tables import MailingRow, OutboxRow, PaceRow
 
+#: of a mailing that is not over
+IS_UNDER_WAY = DELIVERY.c.mailing_id.in_(sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held"))))
+
 
 async def deliveries(session: AsyncSession) -> list[tuple[int, str, str, str, int]]:
     """Return (mailing, state, reason, class of the status code, number) of all mailings that are not over."""
     class_ = sa.func.substr(DELIVERY.c.enhanced, 1, 3)  # RFC 3463 2: class and subject, such as 4.7
-    going = sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held")))
     rows: Any = await session.execute(
         sa.select(DELIVERY.c.mailing_id, DELIVERY.c.state, DELIVERY.c.reason, class_, sa.func.count())
-        .where(DELIVERY.c.mailing_id.in_(going))
+        .where(IS_UNDER_WAY)
         .group_by(DELIVERY.c.mailing_id, DELIVERY.c.state, DELIVERY.c.reason, sa.literal_column("4"))
     )
     return [tuple(row) for row in rows]
@@ -26,10 +28,9 @@ async def deliveries(session: AsyncSession) -> list[tuple[int, str, str, str, in
 async def retries(session: AsyncSession) -> list[tuple[int, int, int]]:
     """Return (mailing, class of the last code, number of tries after the first) of all mailings that are not over."""
     class_ = DELIVERY.c.code // 100  # RFC 5321 4.2.1: its first digit; 0 where no relay answered
-    going = sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held")))
     rows: Any = await session.execute(
         sa.select(DELIVERY.c.mailing_id, class_, sa.func.sum(DELIVERY.c.attempt - 1))
-        .where(DELIVERY.c.mailing_id.in_(going), DELIVERY.c.attempt > 1)
+        .where(IS_UNDER_WAY, DELIVERY.c.attempt > 1)
         .group_by(DELIVERY.c.mailing_id, sa.literal_column("2"))
     )
     return [(mailing, int(digit), int(number)) for mailing, digit, number in rows]
@@ -47,11 +48,10 @@ async def latencies(session: AsyncSession, bounds: Sequence[float]) -> tuple[lis
         else sa.extract("epoch", done) - sa.extract("epoch", first)
     )
     took = sa.cast(took, sa.Float)
-    going = sa.select(MailingRow.id).where(MailingRow.gate.in_(("open", "held")))
     within = [sa.func.coalesce(sa.func.sum(sa.case((took <= bound + 0.001, 1), else_=0)), 0) for bound in bounds]
     row: Any = await session.execute(
         sa.select(*within, sa.func.count(), sa.func.coalesce(sa.func.sum(took), 0.0)).where(
-            DELIVERY.c.mailing_id.in_(going), DELIVERY.c.state == "sent", first.is_not(None), done.is_not(None)
+            IS_UNDER_WAY, DELIVERY.c.state == "sent", first.is_not(None), done.is_not(None)
         )
     )
     *counts, total = row.one()
