@@ -23,11 +23,10 @@ async def show_old(visit: Visit) -> Response:
 
 async def confirm(visit: Visit) -> Response:
     """Let the new address hold: who has this link reads its mail."""
-    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
-    house = visit.house
+    house, source = visit.house, await visit.pressed("move_new")
     async with house.database.transaction() as session:
         ended = await moving.confirm(
-            session, visit.token.extra, visit.person, source=visit.source(wording=visit.text("move_new.button")),
+            session, visit.token.extra, visit.person, source=source,
             secrets=house.accounts.secrets, take_back_within=house.accounts.move_back_within, at=house.clock(),
         )  # fmt: skip
     return await visit.button("move_new", f"moves.{ended.value}")
@@ -35,11 +34,10 @@ async def confirm(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """Keep the old address, or have it again: who has this link reads its mail."""
-    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
-    house = visit.house
+    house, source = visit.house, await visit.pressed("move_old")
     async with house.database.transaction() as session:
         ended = await moving.take_back(
-            session, visit.token.extra, visit.person, source=visit.source(wording=visit.text("move_old.button")),
+            session, visit.token.extra, visit.person, source=source,
             secrets=house.accounts.secrets, at=house.clock(),
         )  # fmt: skip
     return await visit.button("move_old", f"moves.{ended.value}")

@@ -48,8 +48,7 @@ async def take_agreement(visit: Visit) -> Response:
     version = await _asking(visit)
     if version is None:
         return await _agreeing(visit, said="agree.nothing")
-    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
-    source = visit.source(wording=visit.text("agree.button"))
+    source = await visit.pressed("agree")
     async with visit.house.database.transaction() as session:
         outcome = await agree(session, visit.person, version.version, source=source, at=visit.house.clock())
     return await _agreeing(visit, said="agree.done" if isinstance(outcome, Done) else "agree.nothing")

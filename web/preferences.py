@@ -114,8 +114,8 @@ async def _choose(visit: Visit, session: Session, wanted: set[str], at: datetime
 def _shown(visit: Visit, chosen: Sequence[TopicValue]) -> str:
     """Return the words beside the boxes that were ticked, and those of the button (P3)."""
     boxes = (f"{topic.name}: {topic.about}" if topic.about else topic.name for topic in chosen)
-    around = [visit.text(f"preferences.{name}") for name in ("topics", "topics_hint", "save")]
-    return "\n".join([*around[:2], *boxes, around[2]])
+    text = visit.text
+    return "\n".join([text("preferences.topics"), text("preferences.topics_hint"), *boxes, text("preferences.save")])
 
 
 async def _pause(visit: Visit, form: Form) -> Response:

@@ -21,8 +21,7 @@ async def show_undo(visit: Visit) -> Response:
 
 async def confirm(visit: Visit) -> Response:
     """Grant what is pending: the token was sent to the owner of the address only."""
-    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
-    source = visit.source(wording=visit.text("confirm.button"))
+    source = await visit.pressed("confirm")
     async with visit.house.database.transaction() as session:
         outcome = await confirm_pending(session, visit.person, source=source, at=visit.house.clock())
     return await visit.button("confirm", "confirm.done" if isinstance(outcome, Done) else "confirm.nothing")
@@ -30,8 +29,7 @@ async def confirm(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """Take back the opt-out that the token names."""
-    visit.speak_to(await visit.house.person(visit.token))  # P3: the words that are kept are those that were shown
-    source = visit.source(wording=visit.text("undo.button"))
+    source = await visit.pressed("undo")
     async with visit.house.database.transaction() as session:
         outcome = await undo(session, visit.person, visit.token.extra, source=source, at=visit.house.clock())
     return await visit.button("undo", "undo.done" if isinstance(outcome, Done) else "undo.nothing")

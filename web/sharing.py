@@ -7,6 +7,7 @@ ticked before, and the words that were shown are kept with the consent. Ending t
 from collections.abc import Sequence
 
 from consent import sharing, subscribers
+from consent.ledger import NeedsGuardian
 from consent.model import Event, State, Subscriber
 from consent.rules import fold
 from web.forms import Form
@@ -28,8 +29,8 @@ async def allow(visit: Visit, person: Subscriber, form: Form) -> str:
     wording = f"{visit.text('sharing.hint')} {visit.text('sharing.wording')}"
     at = visit.house.clock()
     async with visit.house.database.transaction() as session:
-        await sharing.agree(session, person, source=visit.source(wording=wording), at=at)
-    return "sharing.allowed" if sharing.may_be_asked(person, today=at.date()) else "common.nothing_changed"
+        outcome = await sharing.agree(session, person, source=visit.source(wording=wording), at=at)
+    return "common.nothing_changed" if isinstance(outcome, NeedsGuardian) else "sharing.allowed"
 
 
 async def end(visit: Visit) -> str:

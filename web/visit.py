@@ -97,6 +97,11 @@ class Visit:
         """Return the source of an act on this page: the link is the proof, ``wording`` the words that were shown."""
         return self.house.source(door, wording=wording, mailing=self.token.mailing_id)
 
+    async def pressed(self, section: str) -> Source:
+        """Return the source of the press of a page's one button: its words are kept as they were shown (P3)."""
+        self.speak_to(await self.house.person(self.token))
+        return self.source(wording=self.text(f"{section}.button"))
+
     async def leave(self, door: Door, *, everything: bool = False, evidence: Mapping[str, str] | None = None) -> None:
         """Take the person off the topic of the link's mailing, or off everything; on disk when this returns."""
         if not self.person:
