@@ -17,7 +17,7 @@ from inbound.origin.arc import MOST_SETS, Chain, ChainResult, check_chain
 from inbound.origin.results import MethodResult
 from kit.dns import DnsTrouble
 from tests.fakes.zone import Zone
-from tests.inbound.origin.test_signed import MAIL, NAMES, NOW, ed25519, rsa, signature
+from tests.inbound.origin.signing import MAIL, NAMES, NOW, ed25519, rsa, signature
 
 PASS, FAIL, TEMPERROR = ChainResult.PASS, ChainResult.FAIL, ChainResult.TEMPERROR
 LIST = "lists.example"

@@ -9,8 +9,8 @@ from inbound.model import Channel, Envelope, Origin, Standing
 from inbound.origin.look import Look
 from kit.dns import DnsTrouble
 from tests.fakes.zone import Zone
+from tests.inbound.origin.signing import MAIL, NOW, rsa, signature
 from tests.inbound.origin.test_arc import LIST, sealed
-from tests.inbound.origin.test_signed import MAIL, NOW, rsa, signature
 
 PROVEN, UNPROVEN, FORGED = Standing.PROVEN, Standing.UNPROVEN, Standing.FORGED
 Records = dict[tuple[str, str], list[object]]
