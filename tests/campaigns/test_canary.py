@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import acts, launching, store, watching
+from campaigns import acts, launching, steering, store, watching
 from campaigns.canary import Canary, Seen, choose, enough, objection, places
 from campaigns.runner import Runner
 from campaigns.tables import CampaignRow
@@ -95,8 +95,7 @@ async def test_too_many_complaints_pause_it_with_a_note_and_a_person_may_overrul
     assert "2 of 6 people complained" in status["note"]
     async with database.transaction() as session:
         assert [act["act"] for act in await acts.of(session, campaign)] == ["launched", "stopped"]
-        await watching.overrule(session, campaign)
-        await store.resume(session, campaign, enqueue=jobs.enqueue, chunk_size=20)
+        await steering.resume(session, campaign, by="eve", now=NOW, enqueue=jobs.enqueue, chunk_size=20)
     assert await step(database, campaign, jobs, minutes=61) == ""
     rest = await run_jobs(database, tmp_path, jobs)
     assert len(rest) == 54
@@ -130,8 +129,7 @@ async def test_a_pause_by_staff_keeps_the_canary_as_it_is(database: Database, tm
         await store.pause(session, campaign)
     assert await run_jobs(database, tmp_path, jobs) == []
     async with database.transaction() as session:
-        await watching.overrule(session, campaign)
-        await store.resume(session, campaign, enqueue=jobs.enqueue, chunk_size=20)
+        await steering.resume(session, campaign, by="eve", now=NOW, enqueue=jobs.enqueue, chunk_size=20)
 
     assert len(await run_jobs(database, tmp_path, jobs)) == 6
 

@@ -101,8 +101,9 @@ async def test_nobody_under_13_is_asked_whatever_a_guardian_agreed_to(shop: Shop
         await ledger.guardian(session, shop.anna, agreed=True, source=source, at=NOW)
     assert "sharing" not in (await shop.client.get(link(shop))).text.lower()
 
-    await shop.client.post(link(shop), data=ALLOW)
+    answer = await shop.client.post(link(shop), data=ALLOW)
 
+    assert load()["en"].text("sharing.allowed") not in answer.text
     assert await about_sharing(shop) == []
 
 
