@@ -61,8 +61,8 @@ class SmtpSink(Peer):
         return [parse_dump(file.read_bytes()) for file in sorted(self.store.iterdir()) if file.stat().st_size]
 
     def wait_for(self, count: int, *, seconds: float = 15.0) -> list[Captured]:
-        """Return the mails as soon as there are `count` of them."""
-        wait_until(lambda: len(list(self.store.iterdir())) >= count, f"smtp-sink has {count} mails", seconds=seconds)
+        """Return the mails as soon as there are `count` of them; a file is there, and empty, before its mail is."""
+        wait_until(lambda: len(self.captured()) >= count, f"smtp-sink has {count} mails", seconds=seconds)
         return self.captured()
 
 
