@@ -83,7 +83,7 @@ class WebServer:
             lifespan="off", timeout_keep_alive=5, limit_concurrency=1000, proxy_headers=False,
         )  # fmt: skip
         family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as listening:
+        with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((self._settings.host, self.port))
             self.port = listening.getsockname()[1]
