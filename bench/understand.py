@@ -27,6 +27,7 @@ from inbound.model import Scope  # noqa: E402
 from inbound.reading import read  # noqa: E402
 from inbound.replies import visible_text  # noqa: E402
 from inbound.world import World, world_from_toml  # noqa: E402
+from kit.processes import settle  # noqa: E402
 
 UNSEEN = ROOT / "tests" / "inbound" / "unseen"
 Decision = tuple[str, Any]
@@ -106,6 +107,7 @@ def measure(folder: Path, world: World, *, texts: bool) -> tuple[list[tuple[dict
     mails = [(label, (folder / "eml" / label["file"]).read_bytes()) for label in labels]
     for _, raw in mails:
         read(raw, world=world)
+    settle()  # as the processes do that read for a living
     started = time.process_time()
     for label, raw in mails:
         reading = read(raw, world=world)

@@ -73,8 +73,7 @@ class Watch:
             await restore(self._ground)
             return
         highest["ledger"] = await self._copy_optouts(highest["ledger"])
-        async with database.transaction() as session:
-            count = await mark.advance(session, known.installation)
+        count = await database.at_once(lambda session: mark.advance(session, known.installation))
         await asyncio.to_thread(mark.write, file, Mark(known.installation, count, highest))
 
     async def _copy_optouts(self, seq: int) -> int:

@@ -10,6 +10,7 @@ from byleave.supervisor import stopped_by_signals, supervise
 from byleave.wiring import open_ground
 from kit.config import Settings
 from kit.errors import InvalidSettings
+from kit.processes import settle
 
 if TYPE_CHECKING:
     from byleave.engine import Engine
@@ -42,4 +43,5 @@ async def _tell_when_ready(engine: "Engine", stop: asyncio.Event) -> None:
     places = [f"{name} {host}:{port}" for name, host, port in [place async for place in engine.places()]]
     parts = ", ".join(named.name for named in engine.services)
     if not stop.is_set():
+        settle()
         console.out.print(f"byleave: ready ({'; '.join(places) or 'no ports'}; running {parts})", markup=False)

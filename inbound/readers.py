@@ -15,6 +15,7 @@ from inbound.mail import read_mail
 from inbound.model import Envelope, Reading
 from inbound.reading import read_letter
 from inbound.world import World
+from kit.processes import settle
 
 THREADS = 2  # mails read at one time: threads that only calculate slow each other down, and one may be slow
 STUCK = 28  # threads that overran their time; beyond them mail is put off
@@ -147,10 +148,15 @@ class ProcessReaders:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _made(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=warm_up)
+        return ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=_begin)
 
 
 _worlds: dict[int, World] = {}  # of this process, by number
+
+
+def _begin() -> None:
+    warm_up()
+    settle()
 
 
 def _read_there(raw: bytes, number: int, packed: bytes, envelope: Envelope) -> Reading | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from kit.config import WorkerSettings
-from kit.db import Database, insert, moment_of
+from kit.db import Database, Session, insert, moment_of
 from kit.processes import ProcessId, lasting_seconds
 from kit.tables import WorkerBeatRow
 
@@ -57,19 +57,20 @@ class Beats:
     async def beat(self) -> None:
         """Say that this worker lives, by the database's clock; the lease counts from before the statement was sent."""
         begun = lasting_seconds()
-        process = self._process
-        async with self._database.transaction() as session:
-            now = await moment_of(session)
-            row = {
-                "host": process.host, "pid": process.pid, "place": process.place, "began": process.began,
-                "schema_version": self._version,
-                "started_at": now, "seen_at": now,
-            }  # fmt: skip
-            statement = insert(session, WorkerBeatRow).values(id=self.worker, **row)
-            await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
+        await self._database.at_once(self._write)
         if not self._lasts(begun):
             self._leases += 1
         self._last_beat = begun
+
+    async def _write(self, session: Session) -> None:
+        process, now = self._process, await moment_of(session)
+        row = {
+            "host": process.host, "pid": process.pid, "place": process.place, "began": process.began,
+            "schema_version": self._version,
+            "started_at": now, "seen_at": now,
+        }  # fmt: skip
+        statement = insert(session, WorkerBeatRow).values(id=self.worker, **row)
+        await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
 
     async def dead(self) -> list[DeadWorker]:
         """Return who is surely gone, said so, or has not beaten for its time, told by this process's own clock.

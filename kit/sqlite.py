@@ -7,6 +7,8 @@ and nothing else. :class:`kit.db.Database` is the way in.
 
 import asyncio
 import contextlib
+import sqlite3
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -14,8 +16,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util import await_only
 
-BUSY_MILLISECONDS = 30_000  # how long another process's write is waited for
+from kit.processes import lasting_seconds
+
+BUSY_SECONDS = 30.0  # how long another process's write is waited for
+#: between looks whether the file is free: SQLite's own waiting soon sleeps for 100 ms, while others pass one by
+LOOK_SECONDS, LATER_LOOK_SECONDS, SOON_SECONDS = 0.0005, 0.005, 0.2
 MOST_LOOKS = 64  # in one go; bounds how long the first of them waits for its answer
 
 T = TypeVar("T")
@@ -155,7 +162,7 @@ def _finished(work: Coroutine[Any, Any, T]) -> T:
 def _engine(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url, poolclass=sa.StaticPool, hide_parameters=True,
-        connect_args={"isolation_level": None, "timeout": 30, "check_same_thread": False},
+        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False},
     )  # fmt: skip
     sa.event.listen(engine, "connect", prepare)
     sa.event.listen(engine, "begin", begin)
@@ -166,7 +173,6 @@ def prepare(connection: Any, _record: Any) -> None:
     """Set a fresh connection up, by whichever driver."""
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout = {BUSY_MILLISECONDS}",
         "journal_mode = WAL",
         "wal_autocheckpoint = 4000",  # 16 MB: a page that many commits change is copied back once, not for each
         "synchronous = FULL",  # in WAL mode NORMAL may lose the last commits on a power cut
@@ -178,5 +184,27 @@ def prepare(connection: Any, _record: Any) -> None:
 
 def begin(connection: Connection) -> None:
     """Begin: who writes takes the file now, so that no upgrade of a lock can fail."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    began = lasting_seconds()
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except sa.exc.OperationalError as error:
+            waited = lasting_seconds() - began
+            if not _is_busy(error) or waited > BUSY_SECONDS:
+                raise
+            pause = LOOK_SECONDS if waited < SOON_SECONDS else LATER_LOOK_SECONDS
+            if connection.dialect.is_async:
+                await_only(asyncio.sleep(pause))
+            else:
+                time.sleep(pause)
+        else:
+            return
+
+
+def _is_busy(error: sa.exc.OperationalError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY

@@ -53,12 +53,9 @@ class Notices:
 
     async def tick(self) -> int:
         """Queue one step of each kind; return how many letters that were."""
-        async with self._database.transaction() as session:
-            told = await self._tell(session, self._clock())
-        async with self._database.transaction() as session:
-            reminded = await self._remind(session, self._clock())
-        async with self._database.transaction() as session:
-            await moving.close_old(session, at=self._clock())
+        told = await self._database.at_once(lambda session: self._tell(session, self._clock()))
+        reminded = await self._database.at_once(lambda session: self._remind(session, self._clock()))
+        await self._database.at_once(lambda session: moving.close_old(session, at=self._clock()))
         if told or reminded:
             log.info("notices.queued", policy=told, reminders=reminded)
             self._wake()

@@ -10,12 +10,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, assert_never
 
 from consent.policy import all_topics
 from kit.addresses import EmailAddress
 from kit.clock import Clock, utc_now
-from kit.db import Database
+from kit.db import Database, Session
 from kit.errors import Permanent
 from kit.log import logger
 from mailer import outbox
@@ -118,18 +119,22 @@ class Postman:
 
     async def deliver(self, *, dead: Sequence[str] = ()) -> int:
         """Send one batch of what is due; return how many letters that were. ``dead`` are workers known to be gone."""
-        at = self._clock()
-        async with self._database.transaction() as session:
-            lost = await outbox.release(session, at=at, dead=dead)
-            batch = await outbox.claim(session, worker=self._worker, token=secrets.token_hex(16), at=at, most=BATCH)
-            batch = await still_wanted(session, batch, require_age=self._require_age, at=at)
-            names = {topic.key: topic.name for topic in await all_topics(session)}
+        lost, batch, names = await self._database.at_once(partial(self._take, self._clock(), dead))
         if lost:
             log.warning("outbox.taken_over", letters=lost)
         async with asyncio.TaskGroup() as group:
             for claimed in batch:
                 group.create_task(self._deliver_one(claimed, names))
         return len(batch)
+
+    async def _take(
+        self, at: datetime, dead: Sequence[str], session: Session
+    ) -> tuple[int, list[Claimed], dict[str, str]]:
+        """Claim a batch; return how many letters were freed, the batch, and the topics' names."""
+        lost = await outbox.release(session, at=at, dead=dead)
+        batch = await outbox.claim(session, worker=self._worker, token=secrets.token_hex(16), at=at, most=BATCH)
+        batch = await still_wanted(session, batch, require_age=self._require_age, at=at)
+        return lost, batch, {topic.key: topic.name for topic in await all_topics(session)}
 
     async def _rest(self, seconds: float) -> None:
         try:

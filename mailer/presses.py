@@ -25,6 +25,7 @@ from kit.addresses import EmailAddress
 from kit.clock import Clock, utc_now
 from kit.errors import ByleaveError, Temporary
 from kit.log import logger
+from kit.processes import settle
 from mailer.model import OutgoingMail, Plain, Recipient
 from mailer.outcomes import Claimed, Outcome
 from mailer.promotion import Promotion
@@ -238,6 +239,7 @@ def _warm_up() -> None:
 
 def _end_with_parent() -> None:
     """End this process when its parent is gone: whoever is killed closes no pool. A Ctrl-C for all does not end it."""
+    settle()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is None:
