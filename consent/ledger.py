@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -302,6 +303,16 @@ async def append_events(session: AsyncSession, events: Iterable[Event]) -> list[
     return placed
 
 
+# hot, and so made once
+_HEAD = sa.select(LedgerHeadRow.seq, LedgerHeadRow.hash).where(LedgerHeadRow.id == 1).with_for_update()
+_MOVE_HEAD = (
+    sa.update(cast("sa.Table", LedgerHeadRow.__table__))
+    .where(LedgerHeadRow.id == 1)
+    .values(seq=sa.bindparam("to"), hash=sa.bindparam("chain"))
+)
+_APPEND = sa.insert(cast("sa.Table", ConsentEventRow.__table__))
+
+
 async def _book(session: AsyncSession) -> _Book:
     """Take the end of the chain. All verbs take it first, so that they queue up and never dead-lock.
 
@@ -316,11 +327,10 @@ async def _book(session: AsyncSession) -> _Book:
     ):
         session.info["ledger"] = known
         return known
-    head = sa.select(LedgerHeadRow.seq, LedgerHeadRow.hash).where(LedgerHeadRow.id == 1).with_for_update()
-    row = (await session.execute(head)).one_or_none()
+    row = (await session.execute(_HEAD)).one_or_none()
     if row is None:
         await session.execute(insert(session, LedgerHeadRow).values(id=1, seq=0, hash=GENESIS).on_conflict_do_nothing())
-        row = (await session.execute(head)).one()
+        row = (await session.execute(_HEAD)).one()
     book = _Book(session.sync_session.get_transaction(), row.seq, row.hash)
     if not session.in_nested_transaction():
         session.info["ledger"] = book
@@ -375,13 +385,8 @@ async def _write(session: AsyncSession, book: _Book, gathered: _Gathered) -> Non
         return
     for sha256, text in gathered.wordings.items():
         await session.execute(insert(session, WordingRow).values(sha256=sha256, text=text).on_conflict_do_nothing())
-    await session.execute(insert(session, ConsentEventRow.__table__), gathered.rows)
-    await session.execute(
-        sa.update(LedgerHeadRow)
-        .where(LedgerHeadRow.id == 1)
-        .values(seq=book.seq, hash=book.hash)
-        .execution_options(synchronize_session=False)
-    )
+    await session.execute(_APPEND, gathered.rows)
+    await session.execute(_MOVE_HEAD, {"to": book.seq, "chain": book.hash})
     await write_standings(session, gathered.standings)
     await hearing.announce(session, gathered.left)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from consent.tables import (
     SubscriberRow,
     SuppressionRow,
 )  # fmt: skip
-from kit.db import insert
+from kit.db import insert_into, is_sqlite
 
 
 def mailable(
@@ -118,6 +119,13 @@ def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.Colu
     ]
 
 
+_EVENTS = (
+    sa.select(ConsentEventRow.__table__)
+    .where(ConsentEventRow.subscriber_id.in_(sa.bindparam("people", expanding=True)))
+    .order_by(ConsentEventRow.seq)
+)
+
+
 async def events_of(session: AsyncSession, person: SubscriberId) -> list[Event]:
     """Return all events of a person, in the order of the chain. Wordings stay in their own table."""
     return (await events_of_all(session, [person]))[person]
@@ -127,8 +135,7 @@ async def events_of_all(session: AsyncSession, people: Sequence[SubscriberId]) -
     """Return all events of some people, by person; the few of one mail, or of one group of mails."""
     found: dict[SubscriberId, list[Event]] = {person: [] for person in people}
     if found:
-        events = sa.select(ConsentEventRow.__table__).where(ConsentEventRow.subscriber_id.in_(people))
-        for row in await session.execute(events.order_by(ConsentEventRow.seq)):
+        for row in await session.execute(_EVENTS, {"people": list(found)}):
             found[SubscriberId(row.subscriber_id)].append(event_from(row))
     return found
 
@@ -153,14 +160,16 @@ async def write_standings(session: AsyncSession, standings: Mapping[SubscriberId
         for (purpose, topic), state in standing.states.items()
     ]  # fmt: skip
     if rows:
-        statement = insert(session, StandingRow.__table__)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["purpose", "topic", "subscriber_id"],
-                set_={"state": statement.excluded.state, "policy_version": statement.excluded.policy_version},
-            ),
-            rows,
-        )
+        await session.execute(_keeping(of_sqlite=is_sqlite(session)), rows)
+
+
+@cache
+def _keeping(*, of_sqlite: bool) -> Any:
+    statement = insert_into(StandingRow.__table__, of_sqlite=of_sqlite)
+    return statement.on_conflict_do_update(
+        index_elements=["purpose", "topic", "subscriber_id"],
+        set_={"state": statement.excluded.state, "policy_version": statement.excluded.policy_version},
+    )
 
 
 async def write_reach(session: AsyncSession, person: SubscriberId, standing: Standing) -> None:

@@ -49,11 +49,16 @@ async def among(
     session: AsyncSession, *, numbers: Iterable[SubscriberId], addresses: Iterable[EmailAddress]
 ) -> tuple[Subscriber, ...]:
     """Return, in one look, those who have one of these numbers, or one of these addresses in whatever spelling."""
-    wanted = sa.or_(
-        SubscriberRow.id.in_(sorted(set(numbers))),
-        SubscriberRow.mailbox_key.in_(sorted({address.mailbox for address in addresses})),
+    wanted = {"numbers": sorted(set(numbers)), "mailboxes": sorted({address.mailbox for address in addresses})}
+    return tuple(from_row(row) for row in await session.execute(_AMONG, wanted))
+
+
+_AMONG = sa.select(SubscriberRow.__table__).where(
+    sa.or_(
+        SubscriberRow.id.in_(sa.bindparam("numbers", expanding=True)),
+        SubscriberRow.mailbox_key.in_(sa.bindparam("mailboxes", expanding=True)),
     )
-    return tuple(from_row(row) for row in await session.execute(sa.select(SubscriberRow.__table__).where(wanted)))
+)
 
 
 async def add(

@@ -182,7 +182,12 @@ def after_commit(session: AsyncSession, hook: Callable[[], None]) -> None:
 
 def insert(session: AsyncSession, table: Any) -> Any:
     """Return the dialect's INSERT for a table, which knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    return (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
+    return insert_into(table, of_sqlite=is_sqlite(session))
+
+
+def insert_into(table: Any, *, of_sqlite: bool) -> Any:
+    """Return the same for statements that are made once and kept."""
+    return (sqlite.insert if of_sqlite else postgresql.insert)(table)
 
 
 def is_sqlite(session: AsyncSession) -> bool:

@@ -173,6 +173,7 @@ def prepare(connection: Any, _record: Any) -> None:
     """Set a fresh connection up, by whichever driver."""
     cursor = connection.cursor()
     for pragma in (
+        f"busy_timeout = {BUSY_SECONDS * 1000:.0f}",
         "journal_mode = WAL",
         "wal_autocheckpoint = 4000",  # 16 MB: a page that many commits change is copied back once, not for each
         "synchronous = FULL",  # in WAL mode NORMAL may lose the last commits on a power cut
@@ -187,14 +188,23 @@ def begin(connection: Connection) -> None:
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    began = lasting_seconds()
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        _take_the_file(connection)
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+        cursor.close()
+
+
+def _take_the_file(connection: Connection) -> None:
+    began, patience = lasting_seconds(), connection.info.get("busy_seconds", BUSY_SECONDS)
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except sa.exc.OperationalError as error:
             waited = lasting_seconds() - began
-            if not _is_busy(error) or waited > BUSY_SECONDS:
+            if not _is_busy(error) or waited > patience:
                 raise
             pause = LOOK_SECONDS if waited < SOON_SECONDS else LATER_LOOK_SECONDS
             if connection.dialect.is_async:
@@ -206,5 +216,5 @@ def begin(connection: Connection) -> None:
 
 
 def _is_busy(error: sa.exc.OperationalError) -> bool:
-    code = getattr(error.orig, "sqlite_errorcode", 0)
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
     return code & 0xFF == sqlite3.SQLITE_BUSY

@@ -35,8 +35,11 @@ async def load(session: AsyncSession, mailing_id: int) -> Mailing | None:
 
 async def topics(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
     """Return the topics of some mailings, by number; who is not known is left out."""
-    rows = await session.execute(sa.select(MailingRow.id, MailingRow.topic).where(MailingRow.id.in_(sorted(ids))))
+    rows = await session.execute(_TOPICS, {"ids": sorted(ids)})
     return {int(number): str(topic) for number, topic in rows}
+
+
+_TOPICS = sa.select(MailingRow.id, MailingRow.topic).where(MailingRow.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 async def latest(session: AsyncSession, most: int) -> tuple[Mailing, ...]:

@@ -1,7 +1,9 @@
 """Looks made together: each sees what is committed, and none harms another."""
 
 import asyncio
+import contextvars
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -88,3 +90,32 @@ async def test_a_look_changes_nothing(database: Database) -> None:
     await database.look(write)
 
     assert await database.look(count) == 0
+
+
+@pytest.mark.parametrize("way", ["transaction", "at once"])
+async def test_who_finds_the_file_taken_waits_for_it(tmp_path: Path, way: str) -> None:
+    """Whoever finds the file taken waits, by either way, and has it once it is free."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/shared.db"
+    busy, waiting = Database(url), Database(url)  # each has a connection of its own, as two processes do
+    async with busy.transaction() as session:
+        await session.run_sync(lambda inner: SuppressionRow.metadata.create_all(inner.connection()))
+        wish = asyncio.create_task(_write(waiting, way), context=contextvars.Context())
+        await asyncio.sleep(0.3)
+        assert not wish.done()
+    freed = asyncio.get_running_loop().time()
+    await wish
+    assert asyncio.get_running_loop().time() - freed < 5
+    assert await waiting.look(count) == 1
+    await busy.close()
+    await waiting.close()
+
+
+async def _write(database: Database, way: str) -> None:
+    if way == "transaction":
+        await add(database, "one")
+    else:
+        await database.at_once(_add_one)
+
+
+async def _add_one(session: Session) -> None:
+    await session.execute(sa.insert(SuppressionRow).values(address_hash="one", reason="test", since=NOON))

@@ -23,12 +23,12 @@ ROOM_FOR_ALL = ServiceMailSettings(reminders_an_hour=100_000, policy_notices_an_
 class Fuse:
     """Ends the process without any cleanup at a moment of its transactions."""
 
-    def __init__(self, engine: sa.Engine, when: str) -> None:
-        """Watch an engine."""
+    def __init__(self, when: str) -> None:
+        """Watch every engine of this process."""
         self.has_queued = False
-        sa.event.listen(engine, "after_cursor_execute", self.note)
+        sa.event.listen(sa.Engine, "after_cursor_execute", self.note)
         if when in {"before", "after"}:
-            sa.event.listen(engine, "commit" if when == "before" else "begin", self.burn)
+            sa.event.listen(sa.Engine, "commit" if when == "before" else "begin", self.burn)
 
     def note(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         """See whether letters were queued."""
@@ -43,7 +43,7 @@ class Fuse:
 async def main(url: str, now: datetime, when: str) -> None:
     """Queue until nothing is due."""
     database = Database(url)
-    Fuse(database.engine.sync_engine, when)
+    Fuse(when)
     notices = Notices(database, SECRETS, ROOM_FOR_ALL, clock=lambda: now)
     while await notices.tick():
         pass
