@@ -88,18 +88,22 @@ async def full(ports: list[int], requests: Iterator[bytes], connections: int, se
     return {"per_s": a_second, "answers": len(took), **_figures(took, failed)}
 
 
-async def paced(ports: list[int], requests: Iterator[bytes], a_second: float, seconds: float) -> dict[str, Any]:
+async def paced(
+    ports: list[int], requests: Iterator[bytes], connections: int, a_second: float, seconds: float
+) -> dict[str, Any]:
     """Ask so many times a second, whatever the answers take; the wait for a free connection counts, too."""
     took: list[float] = []
     failed = 0
-    free = [Client(port) for _, port in zip(range(4), cycle(ports), strict=False)]
+    free: asyncio.LifoQueue[Client] = asyncio.LifoQueue()
+    for _, port in zip(range(connections), cycle(ports), strict=False):
+        free.put_nowait(Client(port))
 
     async def one(began: float) -> None:
         nonlocal failed
-        client = free.pop() if free else Client(ports[len(took) % len(ports)])
+        client = await free.get()
         failed += await client.ask(next(requests)) != 200
         took.append(time.perf_counter() - began)
-        free.append(client)
+        free.put_nowait(client)
 
     start = time.perf_counter()
     async with asyncio.TaskGroup() as group:
@@ -211,7 +215,7 @@ async def _measure(
         found[f"{name}_per_s"] = at_full.pop("per_s")
         found[name] = {
             "full": at_full,
-            "half": await paced(ports, requests, found[f"{name}_per_s"] / 2, options.seconds),
+            "half": await paced(ports, requests, options.connections, found[f"{name}_per_s"] / 2, options.seconds),
         }
     return found
 
