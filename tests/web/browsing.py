@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -13,12 +12,14 @@ import uvicorn
 from playwright.async_api import Browser, Page, Route, async_playwright
 from starlette.types import ASGIApp
 
+from byleave.serving import listening_on
 from kit.db import Database
 from tests.peers.require import need
 from tests.web.shop import Shop
 from tests.web.story import Door, Screen
 from web.limits import Doorkeeper
 from web.site import site
+from web.wire import BoundedHttp
 
 _QUIET = (
     "--no-sandbox",
@@ -32,10 +33,11 @@ _QUIET = (
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """Serve an application, and give the address of its root."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
+    config = uvicorn.Config(
+        app, http=BoundedHttp, ws="none", log_config=None, access_log=False, lifespan="off", server_header=False
+    )
     server = uvicorn.Server(config)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+    with listening_on("127.0.0.1", 0) as listening:
         task = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it no other way
             await asyncio.sleep(0.01)
