@@ -61,6 +61,15 @@ _AMONG = sa.select(SubscriberRow.__table__).where(
 )
 
 
+async def known(session: AsyncSession, people: Iterable[SubscriberId]) -> frozenset[SubscriberId]:
+    """Return those of some numbers that somebody has, or had before they were erased."""
+    found = await session.scalars(_KNOWN, {"numbers": sorted(set(people))})
+    return frozenset(SubscriberId(number) for number in found)
+
+
+_KNOWN = sa.select(SubscriberRow.id).where(SubscriberRow.id.in_(sa.bindparam("numbers", expanding=True)))
+
+
 async def add(
     session: AsyncSession, profiles: Iterable[Profile], *, secrets: Secrets, at: datetime
 ) -> dict[str, SubscriberId]:

@@ -96,8 +96,7 @@ class Exits:
 
 
 async def _carry_out(wishes: Sequence[Wish], session: Session) -> None:
-    people = {wish.person for wish in wishes}
-    known = {one.id for one in await subscribers.among(session, numbers=people, addresses=())}
+    known = await subscribers.known(session, [wish.person for wish in wishes])
     topics = await mailings.topics(session, {wish.mailing for wish in wishes})
     async with ledger.together(session, known):
         for wish in wishes:
