@@ -65,8 +65,12 @@ async def numbers_of(ground: Ground, number: int) -> dict[str, Any]:
 
 async def _whole(settings: Settings, number: int, *, brief: bool) -> dict[str, Any]:
     async with open_ground(settings) as ground:
-        shown = await numbers_of(ground, number)
-        return shown if brief else shown | await _details(ground, number)
+        return await (numbers_of if brief else everything_of)(ground, number)
+
+
+async def everything_of(ground: Ground, number: int) -> dict[str, Any]:
+    """Return the sums of a campaign, and what is behind them: by relay, domain and code, the pace and who did what."""
+    return await numbers_of(ground, number) | await _details(ground, number)
 
 
 async def _details(ground: Ground, number: int) -> dict[str, Any]:
@@ -92,7 +96,7 @@ async def _watched(settings: Settings, number: int) -> dict[str, Any]:
                 done = counts["snapshot"] - counts["waiting"]
                 bar.update(task, total=counts["snapshot"] or None, completed=done, description=counts["state"])
                 if counts["state"] in {"finished", "cancelled"}:
-                    return counts | await _details(ground, number)
+                    return await everything_of(ground, number)
                 await asyncio.sleep(WATCH_SECONDS)
 
 

@@ -188,13 +188,19 @@ def begin(connection: Connection) -> None:
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
-    cursor = connection.connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 0")
+    _let_wait(connection, 0)
     try:
         _take_the_file(connection)
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
-        cursor.close()
+    except sa.exc.OperationalError:  # whoever is cancelled here has no connection any more
+        _let_wait(connection, BUSY_SECONDS)
+        raise
+    _let_wait(connection, BUSY_SECONDS)
+
+
+def _let_wait(connection: Connection, seconds: float) -> None:
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+    cursor.close()
 
 
 def _take_the_file(connection: Connection) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +27,7 @@ from mailer import delivery, fates, journal
 from mailer.attention import DEAF_SECONDS, Attention
 from mailer.delivery import Shut, Slice
 from mailer.journal import ClaimJournal, Journal
-from mailer.outcomes import Claimed, Hindrance, Outcome, judge
+from mailer.outcomes import Claimed, Hindrance, Outcome, decisions, judge
 from mailer.pace import UNLIMITED, Turns
 from mailer.presses import Presses, ThreadPresses
 from mailer.relays import Result
@@ -170,7 +170,7 @@ class Courier:
         if decided:
             _log.warning(
                 "worker.settled", worker=worker, has_proof=proof is not None, unknown_by_campaign=lost,
-                **_states(decided),
+                decisions=decisions(decided),
             )  # fmt: skip
         if proof is not None:
             await asyncio.to_thread(journal.remove, self._journal.root, worker)
@@ -353,7 +353,7 @@ class Courier:
                 await asyncio.sleep(RECORD_RETRY_SECONDS[min(attempt, len(RECORD_RETRY_SECONDS) - 1)])
             else:
                 fenced = len(outcomes) - changed
-                _log.debug("slice.recorded", mailing_id=batch.mailing_id, fenced=fenced, **_states(outcomes))
+                _log.info("slice.recorded", mailing_id=batch.mailing_id, fenced=fenced, decisions=decisions(outcomes))
                 return
 
     async def _compose_of(self, mailing_id: int) -> Compose:
@@ -363,7 +363,3 @@ class Courier:
             while len(self._compiled) > COMPILED_KEPT:
                 self._compiled.popitem(last=False)
         return compose
-
-
-def _states(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    return dict(Counter[str](outcome.state for outcome in outcomes))

@@ -64,12 +64,12 @@ async def by_domain(session: AsyncSession, mailing_id: int, *, most: int = DOMAI
 
 
 async def by_code(session: AsyncSession, mailing_id: int) -> list[dict[str, Any]]:
-    """Return how often each refusal came, of letters that failed or wait for another try (RFC 3463)."""
+    """Return how often each refusal (RFC 3463) or reason of ours came, of letters that failed or wait for a try."""
     of = compaction.tally(mailing_id, "state", "reason", "code", "enhanced")
     number = sa.cast(sa.func.sum(of.c.number), sa.BigInteger)
     rows = await session.execute(
         sa.select(of.c.state, of.c.reason, of.c.code, of.c.enhanced, number)
-        .where(of.c.state.in_(("failed", "waiting")), sa.or_(of.c.code > 0, of.c.enhanced != ""))
+        .where(of.c.state.in_(("failed", "waiting")), sa.or_(of.c.code > 0, of.c.enhanced != "", of.c.reason != ""))
         .group_by(of.c.state, of.c.reason, of.c.code, of.c.enhanced)
         .order_by(number.desc(), of.c.code, of.c.enhanced)
     )

@@ -4,7 +4,8 @@ The answer itself was judged by :mod:`mailer.relays`, the moment of the next try
 both are joined with what the worker knows: whether the letter began at all, and why it was withheld.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,6 +18,7 @@ from mailer.retry import RetryPlan, next_attempt
 State = Literal["waiting", "sent", "failed", "skipped", "unknown"]
 
 PAUSE_AFTER_OUTAGE = timedelta(seconds=15)  # for a letter that no relay was there for; it counts as no try
+_LONGEST_STATUS = 9  # characters, as in 5.777.777
 PAUSE_FOR_READING = timedelta(seconds=30)  # for a letter to somebody whose mail waits to be read
 
 
@@ -95,6 +97,18 @@ def judge(
             return Outcome(row.id, "waiting", reason, next_at=now + again, was_started=False)
         case _:
             assert_never(result)
+
+
+def decisions(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Return how often each decision was taken, for the log: state, reason and status (RFC 3463).
+
+    Nothing of what a relay wrote: its words may hold an address, or part of a letter.
+    """
+    said = (
+        " ".join(filter(None, (one.state, one.reason, str(one.code or ""), one.enhanced[:_LONGEST_STATUS])))
+        for one in outcomes
+    )
+    return dict(sorted(Counter(said).items()))
 
 
 def _unread(row: Claimed, *, now: datetime, plan: RetryPlan) -> Outcome:

@@ -112,10 +112,28 @@ async def test_who_finds_the_file_taken_waits_for_it(tmp_path: Path, way: str) -
 
 async def _write(database: Database, way: str) -> None:
     if way == "transaction":
-        await add(database, "one")
+        async with database.transaction() as session:
+            await _add_one(session)
     else:
         await database.at_once(_add_one)
 
 
 async def _add_one(session: Session) -> None:
     await session.execute(sa.insert(SuppressionRow).values(address_hash="one", reason="test", since=NOON))
+
+
+async def test_who_is_cancelled_while_waiting_for_the_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The wait ends with the cancellation itself, and the database goes on."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/shared.db"
+    busy, waiting = Database(url), Database(url)
+    async with busy.transaction() as session:
+        await session.run_sync(lambda inner: SuppressionRow.metadata.create_all(inner.connection()))
+        wish = asyncio.create_task(_write(waiting, "transaction"), context=contextvars.Context())
+        await asyncio.sleep(0.1)
+        wish.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await wish
+    await add(waiting, "two")
+    assert await waiting.look(count) == 1
+    await busy.close()
+    await waiting.close()

@@ -308,7 +308,9 @@ async def test_a_dead_workers_journal_is_settled_at_the_start(database: Database
             await courier.settle_leftovers()
 
     (settled,) = (event for event in told if event["event"] == "worker.settled")
-    assert (settled["unknown_by_campaign"], settled["waiting"]) == ({mailing: 1}, 1)
+    assert (settled["unknown_by_campaign"], settled["decisions"]) == (
+        {mailing: 1}, {"sent 250": 1, "unknown worker_lost": 1, "waiting": 1},
+    )  # fmt: skip
     assert await counts(database, mailing) == Counts(sent=1, unknown=1, waiting=2)
     assert not (tmp_path / "w").exists()
 
