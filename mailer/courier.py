@@ -130,12 +130,11 @@ class Courier:
             await self._attention.listen(with_gates=True)
             try:
                 compose = await self._compose_of(mailing_id)
+                await self._carry(partial(self._next, mailing_id, first, last, compose))
             except Permanent as error:
                 if self._on_broken is None:
                     raise
                 await self._on_broken(mailing_id, error.public)
-            else:
-                await self._carry(partial(self._next, mailing_id, first, last, compose))
         if self._is_stopping():
             raise Interrupted
 

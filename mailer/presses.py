@@ -23,7 +23,7 @@ from typing import Protocol
 from consent.model import Clearance
 from kit.addresses import EmailAddress
 from kit.clock import Clock, utc_now
-from kit.errors import ByleaveError, Temporary
+from kit.errors import ByleaveError, Permanent, Temporary
 from kit.log import logger
 from kit.processes import settle
 from mailer.model import OutgoingMail, Plain, Recipient
@@ -33,6 +33,7 @@ from mailer.written import Compose, Ready, broken, letters, unfit
 
 THREADS = 2
 PROMOTIONS_KEPT = 4  # compiled, by each process
+MOST_DEADLY = 2  # letters of one slice that are left out; with a third it is the campaign and not the person
 TRIALS = 2  # deaths over one letter alone that prove it deadly; one may be somebody else's doing
 
 #: a person as they travel to a process: values that cost little to pack
@@ -47,7 +48,10 @@ class Presses(Protocol):
     """Writes letters at some place."""
 
     async def letters(self, compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
-        """Return each letter, or the outcome of who can't get one; raise Temporary where none can be written now."""
+        """Return each letter, or the outcome of who can't get one.
+
+        Raises Temporary where none can be written now, and Permanent where those of this promotion never can.
+        """
         ...  # the body is the presses'
 
     def close(self) -> None:
@@ -133,9 +137,9 @@ class ProcessPresses:
                 self._pool = _made(self._count)
         _log.warning("press.died", letters=len(rows))
         async with self._trial:
-            return await self._tried(compose, rows)
+            return await self._tried(compose, rows, [])
 
-    async def _tried(self, compose: Composer, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+    async def _tried(self, compose: Composer, rows: Sequence[Claimed], deadly: list[Claimed]) -> list[Ready | Outcome]:
         """Write letters alone in a process; where it dies, half by half, until those that kill are found."""
         for _ in range(1 if len(rows) > 1 else TRIALS):
             pool = _made(1)
@@ -148,9 +152,13 @@ class ProcessPresses:
                 pool.shutdown(wait=False, cancel_futures=True)
         if len(rows) == 1:
             _log.error("letter.broken", delivery_id=rows[0].id, subscriber_id=rows[0].clearance.subscriber)
+            deadly.append(rows[0])
+            if len(deadly) > MOST_DEADLY:
+                raise Permanent("the letters of this campaign end the process that writes them")
             return [broken(rows[0])]
         middle = len(rows) // 2
-        return [*await self._tried(compose, rows[:middle]), *await self._tried(compose, rows[middle:])]
+        first = await self._tried(compose, rows[:middle], deadly)
+        return [*first, *await self._tried(compose, rows[middle:], deadly)]
 
     async def _written(
         self, pool: ProcessPoolExecutor, compose: Composer, rows: Sequence[Claimed]

@@ -15,6 +15,7 @@ import pytest
 from consent.model import Clearance, SubscriberId
 from kit.addresses import parse_address
 from kit.config import CHECKOUT
+from kit.errors import Permanent
 from kit.processes import ProcessId
 from mailer.compose import Source, compile_mailing
 from mailer.outcomes import Claimed, Outcome
@@ -99,6 +100,17 @@ async def test_a_letter_that_kills_is_found_and_the_others_are_written(deadly: s
     assert [one.id if isinstance(one, Outcome) else one.row.id for one in made] == list(range(1, 5))
     failed = {one.id: (one.state, one.reason, one.was_started) for one in made if isinstance(one, Outcome)}
     assert failed == dict.fromkeys(deadly, ("failed", "broken", False))
+
+
+async def test_a_promotion_whose_letters_kill_is_no_persons_fault() -> None:
+    """Nobody's letter fails for it: the promotion can't be written, and says so."""
+    compiled = compile_mailing(SENDER, MAILING, SOURCE, {"deal": "x"})
+    composer = Composer(Deadly(SENDER, MAILING, compiled, TOKENS, Signer(dkim_keys())), lambda: LATELY)
+
+    with contextlib.closing(ProcessPresses(1)) as processes:
+        async with asyncio.timeout(120):
+            with pytest.raises(Permanent, match="end the process"):
+                await processes.letters(composer, [claimed(number, points=2, deadly=1) for number in range(1, 9)])
 
 
 async def test_an_interrupt_for_all_leaves_the_processes_at_work(processes: ProcessPresses) -> None:
