@@ -31,10 +31,10 @@ _QUIET = (
 
 
 @contextlib.asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
+async def served(app: ASGIApp, http: type[BoundedHttp] = BoundedHttp) -> AsyncIterator[str]:
     """Serve an application, and give the address of its root."""
     config = uvicorn.Config(
-        app, http=BoundedHttp, ws="none", log_config=None, access_log=False, lifespan="off", server_header=False
+        app, http=http, ws="none", log_config=None, access_log=False, lifespan="off", server_header=False
     )
     server = uvicorn.Server(config)
     with listening_on("127.0.0.1", 0) as listening:

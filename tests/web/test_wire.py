@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from byleave.serving import listening_on
 from tests.web.browsing import served
 from web.guard import body_of
-from web.wire import MOST_REQUEST_OCTETS
+from web.wire import BoundedHttp
 
+MOST_OCTETS = BoundedHttp.most_octets
 A_GET = b"GET /one HTTP/1.1\r\nHost: shop.test\r\n\r\n"
 A_POST = b"POST /two HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 5\r\n\r\nhello"
 PATIENCE = 20.0
@@ -38,20 +39,26 @@ class Echo:
 
 
 @contextlib.asynccontextmanager
-async def connection(app: Echo) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connection(
+    app: Echo, http: type[BoundedHttp] = BoundedHttp
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Open one connection to the application."""
-    async with served(app) as address:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+    async with served(app, http) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", _port(address))
         try:
             yield reader, writer
         finally:
             writer.close()
 
 
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
 async def said(app: Echo, data: bytes) -> list[int]:
     """Send bytes and the end of them; return the statuses of what comes back until they hang up."""
     async with connection(app) as (reader, writer):
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             writer.write(data)
             await writer.drain()
             writer.write_eof()
@@ -95,7 +102,7 @@ async def test_requests_follow_one_another_however_they_are_cut() -> None:
 async def test_many_requests_on_one_connection_are_not_too_long() -> None:
     """The bound is one request's, not the connection's."""
     app = Echo()
-    number = MOST_REQUEST_OCTETS // len(A_POST) + 50
+    number = MOST_OCTETS // len(A_POST) + 50
     async with connection(app) as (reader, writer), asyncio.timeout(PATIENCE):
         for _ in range(number):
             writer.write(A_POST)
@@ -123,7 +130,7 @@ async def test_who_never_ends_is_hung_up_on(begin: bytes, more: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(PATIENCE):
                 writer.write(begin)
-                while sent < 40 * MOST_REQUEST_OCTETS and not reader.at_eof():
+                while sent < 40 * MOST_OCTETS and not reader.at_eof():
                     writer.write(more)
                     sent += len(more)
                     await writer.drain()
@@ -131,7 +138,7 @@ async def test_who_never_ends_is_hung_up_on(begin: bytes, more: bytes) -> None:
         async with asyncio.timeout(PATIENCE):
             answer = await rest(reader)
     assert set(statuses(answer)) <= {400, 413, 431}
-    assert sent < 40 * MOST_REQUEST_OCTETS
+    assert sent < 40 * MOST_OCTETS
 
 
 @pytest.mark.parametrize(
@@ -174,6 +181,59 @@ async def test_an_address_in_octets_of_no_script_harms_nobody() -> None:
     """RFC 3986 2: a target is ASCII; what is not is refused and not an error of ours."""
     app = Echo()
     assert await said(app, b"GET /\xff\xfe HTTP/1.1\r\nHost: shop.test\r\n\r\n") in ([400], [404], [200])
+
+
+class Hurried(BoundedHttp):
+    """Has little patience, and little room."""
+
+    most_seconds = 0.5
+    most_waiting = 20
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [(b"", b""), (b"GET /", b"a"), (b"GET /one HTTP/1.1\r\nX: ", b"a")],
+    ids=["nothing", "a line", "a header"],
+)
+async def test_who_drips_is_hung_up_on(begin: bytes, drop: bytes) -> None:
+    """Fault 46, RFC 9110 15.5.9: a byte now and then holds no place for ever, however it begins."""
+    app = Echo()
+    async with connection(app, Hurried) as (reader, writer), asyncio.timeout(PATIENCE):
+        writer.write(begin)
+        dripping = asyncio.create_task(_drip(writer, drop))
+        assert statuses(await rest(reader)) == [408]
+        dripping.cancel()
+    assert app.asked == []
+
+
+async def _drip(writer: asyncio.StreamWriter, drop: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        while True:
+            writer.write(drop)
+            await asyncio.sleep(0.05)
+
+
+async def test_who_has_an_answer_and_asks_no_more_is_hung_up_on() -> None:
+    """A body that goes on after its answer holds no place either."""
+    async with connection(Echo(), Hurried) as (reader, writer), asyncio.timeout(PATIENCE):
+        writer.write(b"POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + b"a" * 9000)
+        dripping = asyncio.create_task(_drip(writer, b"a"))
+        found = statuses(await rest(reader))
+        dripping.cancel()
+    assert found == [413, 408]
+
+
+async def test_those_who_hang_make_room_for_those_who_ask() -> None:
+    """Fault 46: hundreds of silent connections, and a customer is answered at once; who waited longest has gone."""
+    async with served(Echo(), type("Roomy", (BoundedHttp,), {"most_waiting": 20})) as address:
+        hanging = [await asyncio.open_connection("127.0.0.1", _port(address)) for _ in range(200)]
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", _port(address))
+            writer.write(A_POST)
+            assert await answered(reader) == b"hello"
+            assert [await rest(silent) for silent, _ in hanging[:180]] == [b""] * 180
+        for _, one in [*hanging, (reader, writer)]:
+            one.close()
 
 
 def test_no_answer_waits_for_an_acknowledgement() -> None:
