@@ -10,7 +10,7 @@ from byleave.supervisor import stopped_by_signals, supervise
 from byleave.wiring import open_ground
 from kit.config import Settings
 from kit.errors import InvalidSettings
-from kit.processes import settle
+from kit.processes import settle, share_memory
 
 if TYPE_CHECKING:
     from byleave.engine import Engine
@@ -20,6 +20,7 @@ STOP_SECONDS = 30.0  # for a service to finish what it holds
 
 async def run(settings: Settings, only: Collection[str], *, stop: asyncio.Event | None = None) -> None:
     """Run the parts named until told to stop."""
+    share_memory()
     from byleave.engine import PARTS, assemble  # the job engine and the web server are slow to import
     from byleave.restoring import look
 

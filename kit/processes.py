@@ -5,6 +5,8 @@ only all four together tell it from a later one with the same number. Where that
 machine, another container) nothing is claimed: "surely gone" is then never true.
 """
 
+import contextlib
+import ctypes
 import gc
 import os
 import socket
@@ -12,6 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
+
+_M_ARENA_MAX = -8  # mallopt(3), malloc.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,16 @@ def lasting_seconds() -> float:
     """Return a clock that only goes forward and does not stand still while the machine sleeps."""
     boot_time = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+
+
+def share_memory() -> None:
+    """Let threads share two arenas of glibc's memory; each would have its own, and keep what it once needed.
+
+    To be called before there are threads. Under attack the listener held 236 MB instead of 288. Does nothing where the
+    C library is another one.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def settle() -> None:
