@@ -191,7 +191,7 @@ def begin(connection: Connection) -> None:
     _let_wait(connection, 0)
     try:
         _take_the_file(connection)
-    except sa.exc.OperationalError:  # whoever is cancelled here has no connection any more
+    except sa.exc.OperationalError:  # who is cancelled leaves 0 until the next transaction; a look needs no wait
         _let_wait(connection, BUSY_SECONDS)
         raise
     _let_wait(connection, BUSY_SECONDS)
