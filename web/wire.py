@@ -7,8 +7,7 @@ request has about one thousand octets and is here within a second.
 
 import asyncio
 from collections import OrderedDict
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, ClassVar
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -23,13 +22,13 @@ class BoundedHttp(HttpToolsProtocol):
     most_seconds = 15.0
     """Until a request is here, from the connection or the last answer on; later it is told so (RFC 9110 15.5.9)."""
     most_waiting = 500
-    """Connections whose request is not here yet; with one more, who waits longest is hung up on."""
+    """Connections of a process whose request is not here yet; with one more, who waits longest is hung up on."""
+    _waiting: ClassVar[OrderedDict["BoundedHttp", None]] = OrderedDict()  # who waits longest is the first
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], **more: Any) -> None:
         """Take what uvicorn gives."""
         super().__init__(config, server_state, app_state, **more)
         self._octets = 0  # since the last request was complete, without what is being read now
-        self._waiting = _WAITING.setdefault(server_state, OrderedDict())
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
@@ -88,9 +87,6 @@ class BoundedHttp(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self.transport.write(answer)
         self.transport.close()
-
-
-_WAITING: WeakKeyDictionary[ServerState, OrderedDict[BoundedHttp, None]] = WeakKeyDictionary()  # the longest first
 
 
 def _answer(status: bytes, words: bytes) -> bytes:

@@ -39,27 +39,6 @@ LEAVES, BREAKS = len(ANSWERS), len(ANSWERS) + 1  # two more people
 A_DAY_LATER = NOW + timedelta(days=6)
 
 
-class Post(PaperPost):
-    """Lets somebody leave once their letter is written."""
-
-    def __init__(self, database: Database, answer: Callable[[Ready], Result]) -> None:
-        super().__init__(answer=answer)
-        self.database, self.leaves = database, 0
-
-    async def send_many(
-        self,
-        mails: Iterable[Ready],
-        may_start: Callable[[Ready], bool],
-        on_result: Callable[[Ready, Result, str], None],
-    ) -> None:
-        mails = list(mails)
-        for mail in mails:
-            if _place(mail.clearance) == LEAVES:
-                async with self.database.transaction() as session:
-                    await withdraw(session, mail.clearance.subscriber, ["deals"], source=BY_REPLY, at=NOW)
-        await super().send_many(mails, may_start, on_result)
-
-
 def _place(clearance: Clearance) -> int:
     return int(clearance.address.local[1:])
 
@@ -79,9 +58,17 @@ async def _compiled(_mailing_id: int) -> Callable[[Clearance], OutgoingMail]:
 
 async def _sent(database: Database, folder: Path, campaign: int, at: datetime) -> list[dict[str, object]]:
     """Send what is due; return what was logged."""
+
+    async def leave(mails: Iterable[Ready]) -> None:
+        """One leaves once their letter is written."""
+        for mail in mails:
+            if _place(mail.clearance) == LEAVES:
+                async with database.transaction() as session:
+                    await withdraw(session, mail.clearance.subscriber, ["deals"], source=BY_REPLY, at=NOW)
+
     with capture_logs() as told:
         async with a_courier(
-            database, folder, Post(database, _answer), prepare=_compiled, slice_size=50, clock=lambda: at
+            database, folder, PaperPost(_answer, first=leave), prepare=_compiled, slice_size=50, clock=lambda: at
         ) as courier:
             await courier.send_chunk(campaign, *EVERYTHING)
     return [dict(line) for line in told]

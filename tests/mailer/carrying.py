@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class PaperPost:
 
     answer: Callable[[Ready], Result] = lambda _: Sent(250, "2.0.0 ok")
     before: Callable[[Ready], None] = lambda _: None
+    first: Callable[[list[Ready]], Awaitable[None]] | None = None  # with a slice that is written, before any is sent
     outage: str | None = None
     pause: float = 0.0
     sent: list[int] = field(default_factory=list)
@@ -39,6 +40,9 @@ class PaperPost:
         may_start: Callable[[Ready], bool],
         on_result: Callable[[Ready, Result, str], None],
     ) -> None:
+        mails = list(mails)
+        if self.first is not None:
+            await self.first(mails)
         for mail in mails:
             self.before(mail)
             person = mail.clearance.subscriber

@@ -104,21 +104,11 @@ async def test_who_leaves_between_claim_and_mail_from_gets_nothing(database: Dat
     """The withdrawal is heard at the last look."""
     mailing, people = await given_mailing(database, 3)
 
-    async def leave() -> None:
+    async def leave(_mails: list[Ready]) -> None:
         async with database.transaction() as session:
             await withdraw(session, people[2], ["deals"], source=BY_REPLY, at=NOW)
 
-    class Slow(PaperPost):
-        async def send_many(
-            self,
-            mails: "list[Ready]",  # type: ignore[override]  # a list is what the courier gives
-            may_start: Callable[[Ready], bool],
-            on_result: Callable[[Ready, Result, str], None],
-        ) -> None:
-            await leave()  # the slice is claimed and composed by now
-            await super().send_many(mails, may_start, on_result)
-
-    post = Slow()
+    post = PaperPost(first=leave)
     async with a_courier(database, tmp_path, post) as courier:
         await courier.send_chunk(mailing, *EVERYTHING)
 
