@@ -7,7 +7,6 @@ the answer is no.
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +16,8 @@ from consent.model import Clearance, Purpose, Refusal, Refused, State, Subscribe
 from consent.standing import asked, asked_anew, mailable_when_asked, states_of
 from consent.tables import LedgerHeadRow, SubscriberRow, SuppressionRow
 from kit.addresses import try_address
-from kit.db import among, is_sqlite, listing
+from kit.db import is_sqlite
+from kit.rows import Gathered, among, listing
 
 
 async def clear(
@@ -38,10 +38,8 @@ async def clear(
     later place, and :class:`consent.hearing.Hearing` can hold it against the clearance.
     """
     of_sqlite = is_sqlite(session)
-    rows = await session.execute(
-        _allowed(of_sqlite=of_sqlite, require_age=require_age, purpose=purpose),
-        {**asked(topic, now=now), "people": listing(people, of_sqlite=of_sqlite)},
-    )
+    allowed = _allowed(of_sqlite=of_sqlite, require_age=require_age, purpose=purpose)
+    rows = await allowed.rows(session, {**asked(topic, now=now), "people": listing(people, of_sqlite=of_sqlite)})
     answers: dict[SubscriberId, Clearance | Refused] = {}
     sparing: list[SubscriberId] = []
     for number, text, name, language, attributes, days, seq in rows:
@@ -63,10 +61,10 @@ async def clear(
 
 
 @cache
-def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> sa.Select[Any]:
+def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> Gathered:
     """Return the statement that finds those of the given people who may be mailed; made once."""
     seq = sa.select(LedgerHeadRow.seq).scalar_subquery()
-    return (
+    found = (
         mailable_when_asked(require_age=require_age, purpose=purpose)
         .with_only_columns(
             SubscriberRow.id, SubscriberRow.address, SubscriberRow.name, SubscriberRow.language,
@@ -75,6 +73,7 @@ def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> sa.Sele
         )
         .where(among(SubscriberRow.id, "people", of_sqlite=of_sqlite))
     )  # fmt: skip
+    return Gathered(found, of_sqlite=of_sqlite)
 
 
 async def _reasons(

@@ -6,8 +6,7 @@ writer takes the file at BEGIN (no upgrade dead-locks) and each commit reaches t
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-from kit.sqlite import Looker, Writer, begin, prepare
+from kit.sqlite import Looker, Writer, listen
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Refuse a naive moment; SQLite keeps the UTC wall time."""
         if value is None:
             return None
-        value = _stored(value)
+        value = stored_moment(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
@@ -62,7 +61,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _stored(value: datetime) -> datetime:
+def stored_moment(value: datetime) -> datetime:
+    """Return a moment as it is kept: in UTC. Raises ``ValueError`` for a naive one."""
     if value.tzinfo is None:
         message = "a moment without a zone can't be stored"
         raise ValueError(message)
@@ -131,8 +131,8 @@ class Database:
     async def at_once(self, work: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> T:
         """Return what ``work`` makes of a transaction that writes, as :meth:`transaction` does; for the hot paths.
 
-        On SQLite all its statements run in one go in a thread: there is one hand-over a transaction, where the driver
-        for asyncio needs four a statement. So ``work`` awaits its session and nothing else.
+        On SQLite all its statements run in one go on the loop, and the wait for the disk in a thread: the driver for
+        asyncio hands each statement over four times. So ``work`` is short, and awaits its session and nothing else.
         """
         if self._writer is None or self._is_in_memory:
             async with self.transaction() as session:
@@ -195,25 +195,6 @@ def is_sqlite(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def among(column: Any, name: str, *, of_sqlite: bool) -> sa.ColumnElement[bool]:
-    """Return "column is one of the numbers given as ``name``": one parameter, so that the statement is always the same.
-
-    :func:`listing` makes the parameter.
-    """
-    found: sa.ColumnElement[bool]
-    if of_sqlite:
-        numbers = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value")
-        found = column.in_(sa.select(numbers.c.value))
-    else:
-        found = column == sa.any_(sa.bindparam(name, type_=postgresql.ARRAY(sa.BigInteger)))
-    return found
-
-
-def listing(numbers: Iterable[int], *, of_sqlite: bool) -> str | list[int]:
-    """Return numbers as the parameter of :func:`among`."""
-    return f"[{','.join(map(str, numbers))}]" if of_sqlite else list(numbers)
-
-
 async def moment_of(session: AsyncSession) -> datetime:
     """Return the database's clock, so that clocks of several machines need not agree; SQLite has none of its own."""
     if is_sqlite(session):
@@ -227,32 +208,6 @@ async def hold_alone(session: AsyncSession, number: int) -> None:
     """Hold a number for the rest of the transaction: another that wants it waits. SQLite has one writer anyway."""
     if not is_sqlite(session):
         await session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
-
-
-def given_rows(name: str, columns: Mapping[str, Any], *, of_sqlite: bool) -> sa.Subquery:
-    """Return rows that are given as one parameter as something to join: many rows in one statement, always the same.
-
-    :func:`packed_rows` makes the parameter.
-    """
-    found: list[sa.ColumnElement[Any]]
-    if of_sqlite:
-        one = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value").c.value
-        found = [sa.func.json_extract(one, f"$[{at}]", type_=kind) for at, kind in enumerate(columns.values())]
-    else:
-        given = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.JSONB)
-        one = sa.func.jsonb_array_elements(given).table_valued("value").c.value
-        found = [sa.cast(one.op("->>")(at), kind) for at, kind in enumerate(columns.values())]
-    return sa.select(*(value.label(key) for key, value in zip(columns, found, strict=True))).subquery()
-
-
-def packed_rows(rows: Sequence[Sequence[Any]], *, of_sqlite: bool) -> str:
-    """Return rows as the parameter of :func:`given_rows`; moments in the form in which the database keeps them."""
-
-    def moment(value: datetime) -> str:
-        stored = _stored(value)
-        return (stored.replace(tzinfo=None) if of_sqlite else stored).isoformat(" ", "microseconds")
-
-    return json.dumps(rows, default=moment)
 
 
 def sync_url(url: str) -> str:
@@ -310,8 +265,7 @@ def _engine(url: str, pool_size: int, frozen_seconds: float | None) -> AsyncEngi
         hide_parameters=True,  # an error must not carry an address into the log
         connect_args={"isolation_level": None, "timeout": 30},
     )
-    sa.event.listen(engine.sync_engine, "connect", prepare)
-    sa.event.listen(engine.sync_engine, "begin", begin)
+    listen(engine.sync_engine)
     return engine
 
 

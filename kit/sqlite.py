@@ -1,14 +1,13 @@
-"""SQLite by its plain driver: whole transactions in one go in a thread, and what each connection is prepared with.
+"""SQLite by its plain driver: whole transactions in one go, and what each connection is prepared with.
 
-The driver for asyncio hands each statement over to a thread and back, some times over. Here one hand-over carries a
-transaction that writes, or all the looks that came in while the last ones were made. What runs here awaits its session
-and nothing else. :class:`kit.db.Database` is the way in.
+The driver for asyncio hands each statement over to a thread and back, some times over. Here one hand-over is for the
+commit of a transaction, or for all the looks that came in while the last ones were made. What runs here awaits its
+session and nothing else. :class:`kit.db.Database` is the way in.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,13 +15,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import greenlet_spawn
 
-from kit.processes import lasting_seconds
+from kit.turns import BUSY_SECONDS, forget_next, know_next, take_file
 
-BUSY_SECONDS = 30.0  # how long another process's write is waited for
-#: between looks whether the file is free: SQLite's own waiting soon sleeps for 100 ms, while others pass one by
-LOOK_SECONDS, LATER_LOOK_SECONDS, SOON_SECONDS = 0.0005, 0.005, 0.2
 MOST_LOOKS = 64  # in one go; bounds how long the first of them waits for its answer
 
 T = TypeVar("T")
@@ -46,38 +42,68 @@ class PlainSession(AsyncSession):
 
 
 class Writer:
-    """One thread that writes, one transaction after the other."""
+    """Writes, one transaction after the other: statements on the loop, the wait for the disk in a thread.
+
+    A thread for the statements, too, would be at odds with the loop: SQLite's driver lets go of the interpreter at each
+    statement, and has to wait for it again while it holds the file that others wait for.
+    """
 
     def __init__(self, url: str) -> None:
         """Take the plain driver's URL; the file is opened by the first transaction."""
         self._engine = _engine(url)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._left: asyncio.Future[Any] | None = None  # a commit whose caller was cancelled
 
     async def run(self, work: Work[T]) -> tuple[T, list[Callable[[], None]]]:
         """Return what the work returned, and what is to be told now that it is on disk.
 
-        Whoever is cancelled cancels what has not begun. What has begun goes on in its thread; once it is on disk, that
+        Whoever is cancelled cancels what waits for the file. A commit goes on in its thread; once it is on disk, that
         is told from here.
         """
-        loop, running = asyncio.get_running_loop(), self._thread.submit(self._through, work)
+        if self._left is not None:
+            await asyncio.wait({self._left})
+            self._left = None
+        loop, session = asyncio.get_running_loop(), PlainSession(expire_on_commit=False, autoflush=False)
+        connection = self._engine.connect()
+        session.sync_session.bind = connection
         try:
-            return await asyncio.wrap_future(running)
-        except asyncio.CancelledError:
-            if not running.cancel():
-                running.add_done_callback(lambda done: None if done.exception() else _tell(loop, done.result()[1]))
+            await greenlet_spawn(take_file, connection)
+            connection.info["is_taken"] = True
+            result = _finished(work(session))
+            hooks = list(session.info.get("after_commit", ()))
+        except BaseException:
+            _let_go(session, connection)
             raise
+        done = loop.run_in_executor(self._thread, _commit, session, connection)
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            self._left = done
+            done.add_done_callback(lambda done: None if done.cancelled() or done.exception() else _tell(loop, hooks))
+            raise
+        return result, hooks
 
     async def close(self) -> None:
         """Wait for what runs, and close the connection."""
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
 
-    def _through(self, work: Work[T]) -> tuple[T, list[Callable[[], None]]]:
-        session = PlainSession(expire_on_commit=False, autoflush=False)
-        session.sync_session.bind = self._engine
-        with session.sync_session as plain, plain.begin():
-            result = _finished(work(session))
-        return result, list(session.info.get("after_commit", ()))
+
+def _commit(session: PlainSession, connection: Connection) -> None:
+    try:
+        session.sync_session.commit()
+    finally:
+        _let_go(session, connection)
+
+
+def _let_go(session: PlainSession, connection: Connection) -> None:
+    """Close both; what is not committed is rolled back."""
+    connection.info.pop("is_taken", None)
+    session.sync_session.close()
+    plain = connection.connection.driver_connection
+    if isinstance(plain, sqlite3.Connection) and plain.in_transaction:  # as where something broke around the COMMIT
+        plain.rollback()
+    connection.close()
 
 
 class Looker:
@@ -164,13 +190,18 @@ def _engine(url: str) -> sa.Engine:
         url, poolclass=sa.StaticPool, hide_parameters=True,
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False},
     )  # fmt: skip
-    sa.event.listen(engine, "connect", prepare)
-    sa.event.listen(engine, "begin", begin)
+    listen(engine)
     return engine
 
 
-def prepare(connection: Any, _record: Any) -> None:
-    """Set a fresh connection up, by whichever driver."""
+def listen(engine: sa.Engine) -> None:
+    """Prepare each connection of an engine, and let its transactions take the file by turns."""
+    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "close", forget_next)
+    sa.event.listen(engine, "begin", _begin)
+
+
+def _prepare(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_SECONDS * 1000:.0f}",
@@ -181,46 +212,12 @@ def prepare(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    know_next(connection, record)
 
 
-def begin(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     """Begin: who writes takes the file now, so that no upgrade of a lock can fail."""
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
-        return
-    _let_wait(connection, 0)
-    try:
-        _take_the_file(connection)
-    except sa.exc.OperationalError:  # who is cancelled leaves 0 until the next transaction; a look needs no wait
-        _let_wait(connection, BUSY_SECONDS)
-        raise
-    _let_wait(connection, BUSY_SECONDS)
-
-
-def _let_wait(connection: Connection, seconds: float) -> None:
-    cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
-    cursor.close()
-
-
-def _take_the_file(connection: Connection) -> None:
-    began, patience = lasting_seconds(), connection.info.get("busy_seconds", BUSY_SECONDS)
-    while True:
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except sa.exc.OperationalError as error:
-            waited = lasting_seconds() - began
-            if not _is_busy(error) or waited > patience:
-                raise
-            pause = LOOK_SECONDS if waited < SOON_SECONDS else LATER_LOOK_SECONDS
-            if connection.dialect.is_async:
-                await_only(asyncio.sleep(pause))
-            else:
-                time.sleep(pause)
-        else:
-            return
-
-
-def _is_busy(error: sa.exc.OperationalError) -> bool:
-    code: int = getattr(error.orig, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_BUSY
+    elif not connection.info.pop("is_taken", False):
+        take_file(connection)

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.tables import SubscriberRow
-from kit.db import among, is_sqlite, listing
+from kit.db import is_sqlite
+from kit.rows import among, listing
 from mailer.statements import CANARY, DELIVERY, IS_CLAIMED, IS_WAITING
 from mailer.tables import MailingRow
 

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import gate
 from consent.model import Clearance, Refusal, Refused, SubscriberId
-from kit.db import is_sqlite, listing, packed_rows
+from kit.db import is_sqlite
+from kit.rows import listing, packed_rows
 from mailer import compaction, statements
 from mailer.outcomes import Claimed, Outcome, Proof
 from mailer.statements import IS_CLAIMED, IS_HELD, IS_WAITING
@@ -129,19 +130,20 @@ async def claim_slice(
         return Shut(mailing[0] if mailing else "missing")
     of_sqlite = is_sqlite(session)
     wanted = {"mailing_id": mailing_id, "first": first, "last": last, "now": now, "limit": limit}
-    found = (await session.execute(statements.due(only_canary=mailing[2]), wanted)).all()
+    due = statements.due(only_canary=bool(mailing[2]), of_sqlite=of_sqlite)
+    found = await due.rows(session, wanted)
     if not found:
         return Slice(mailing_id, claim, ())
-    people = [SubscriberId(row.subscriber_id) for row in found]
+    people = [SubscriberId(number) for _, number, _, _ in found]
     answers = await gate.clear(session, people, mailing[1], now=now, require_age=require_age, mailing=mailing_id)
     rows: list[Claimed] = []
     refused: dict[Refusal, list[int]] = {}
-    for row, person in zip(found, people, strict=True):
-        match answers[person]:
+    for id_, number, attempt, first_at in found:
+        match answers[SubscriberId(number)]:
             case Clearance() as clearance:
-                rows.append(Claimed(row.id, row.attempt + 1, row.first_at or now, clearance))
+                rows.append(Claimed(id_, attempt + 1, first_at or now, clearance))
             case Refused(reason=reason):
-                refused.setdefault(reason, []).append(row.id)
+                refused.setdefault(reason, []).append(id_)
     if rows:
         ids = listing((row.id for row in rows), of_sqlite=of_sqlite)
         await session.execute(

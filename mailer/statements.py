@@ -4,11 +4,11 @@ They say nothing of when they are used; :mod:`mailer.delivery` does.
 """
 
 from functools import cache
-from typing import Any, cast
+from typing import cast
 
 import sqlalchemy as sa
 
-from kit.db import among, given_rows
+from kit.rows import Gathered, among, given_rows
 from mailer.tables import DeliveryRow, MailingRow
 
 DELIVERY = cast("sa.Table", DeliveryRow.__table__)  # a mapped class's table is a Table
@@ -28,10 +28,10 @@ def gate_and_topic() -> sa.Select[str, str, bool | None]:
 
 
 @cache
-def due(*, only_canary: bool = False) -> sa.Select[Any]:
+def due(*, only_canary: bool, of_sqlite: bool) -> Gathered:
     """Find who is due in a range of deliveries, or who of its canary is (:mod:`mailer.canaries`), and lock them."""
     columns = DELIVERY.c
-    return (
+    found = (
         sa.select(columns.id, columns.subscriber_id, columns.attempt, columns.first_at)
         .where(
             columns.mailing_id == sa.bindparam("mailing_id"),
@@ -44,6 +44,7 @@ def due(*, only_canary: bool = False) -> sa.Select[Any]:
         .limit(sa.bindparam("limit", type_=sa.Integer))
         .with_for_update(skip_locked=True)
     )
+    return Gathered(found, of_sqlite=of_sqlite)
 
 
 @cache

@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from consent.tables import SuppressionRow
-from kit.db import Database, Session, after_commit, among, given_rows, hold_alone, is_sqlite, listing, packed_rows
+from kit.db import Database, Session, after_commit, hold_alone, is_sqlite
+from kit.rows import among, given_rows, listing, packed_rows
+from tests.database import on_every_engine
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -125,25 +127,59 @@ async def test_a_transaction_at_once_is_a_transaction(database: Database) -> Non
             await database.at_once(work)
 
 
-async def test_who_waits_no_more_for_a_transaction_at_once_is_told_all_the_same(tmp_path: Path) -> None:
-    """What it commits later is on disk, and whoever listens hears of it (promise 2)."""
+async def test_who_waits_no_more_for_a_commit_is_told_all_the_same(tmp_path: Path) -> None:
+    """What is on its way to the disk gets there; who listens hears of it (promise 2), and the next one comes after."""
     told, begun, go_on = asyncio.Event(), threading.Event(), threading.Event()
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/x.db")
 
-    async def slow(session: Session) -> None:
-        begun.set()
-        assert go_on.wait(20)
+    async def write(session: Session) -> None:
+        await session.execute(sa.text("CREATE TABLE IF NOT EXISTS note (told INTEGER)"))
+        await session.execute(sa.text("INSERT INTO note VALUES (1)"))
         after_commit(session, told.set)
 
-    waiting = asyncio.create_task(database.at_once(slow))
-    await asyncio.to_thread(begun.wait, 20)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert not told.is_set()
-    go_on.set()
+    async def count(session: Session) -> int:
+        return int(await session.scalar(sa.text("SELECT count(*) FROM note")))
+
+    def slowly(_connection: sa.Connection) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    with on_every_engine(commit=slowly):
+        waiting = asyncio.create_task(database.at_once(write))
+        await asyncio.to_thread(begun.wait, 20)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not told.is_set()
+        counting = asyncio.create_task(database.at_once(count))
+        await asyncio.sleep(0.05)
+        assert not counting.done()
+        go_on.set()
+        assert await asyncio.wait_for(counting, 20) == 1
 
     await asyncio.wait_for(told.wait(), 20)
+    await database.close()
+
+
+async def test_a_commit_that_fails_is_rolled_back(tmp_path: Path) -> None:
+    """And the next transaction has a connection that works."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/x.db")
+
+    async def write(session: Session) -> None:
+        await session.execute(sa.text("CREATE TABLE note (told INTEGER)"))
+        after_commit(session, lambda: pytest.fail("told of what was rolled back"))
+
+    async def tables(session: Session) -> int:
+        return int(await session.scalar(sa.text("SELECT count(*) FROM sqlite_schema")))
+
+    def fail(_connection: sa.Connection) -> None:
+        message = "the disk is full"
+        raise OSError(message)
+
+    with on_every_engine(commit=fail), pytest.raises(OSError, match="full"):
+        await database.at_once(write)
+
+    assert await database.at_once(tables) == 0
     await database.close()
 
 
