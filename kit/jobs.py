@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kit.beats import Beats, DeadWorker
@@ -32,6 +33,9 @@ BULK_QUEUE = "byleave-bulk"  # for work that may take long or wait, so that it n
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
 TRIES = 12  # of a job that fails; about six minutes with the pauses between
+#: of the jobs that run at once, so many more are taken and wait here: the engine looks for jobs every half second, and
+#: a place that became free would stand empty until then
+AHEAD = 0.5
 
 _log = logger("kit.jobs")
 
@@ -57,6 +61,7 @@ class Jobs:
         self._client_made: DBOSClient | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._places: dict[str, asyncio.Semaphore] = {}
         self._is_started = False
         self._stopping = asyncio.Event()
         self.worker = self._beats.worker
@@ -131,6 +136,7 @@ class Jobs:
         if self._is_started:
             raise RuntimeError("jobs are registered before the start")
         self._functions[name] = function
+        self._places[name] = asyncio.Semaphore(self._settings.jobs_at_once)
 
     def when_worker_dies(self, callback: Callable[[DeadWorker], Awaitable[None]]) -> None:
         """Call back for each dead worker before its jobs run elsewhere; may be called more than once for one."""
@@ -236,7 +242,10 @@ class Jobs:
         pause, failures = FIRST_RETRY_SECONDS, 0
         while not self.is_stopping:
             try:
-                return await function(*args)
+                async with self._places[name]:
+                    if self._stopping.is_set():  # meanwhile
+                        break
+                    return await function(*args)
             except Interrupted:
                 break
             except Temporary as error:  # as often as it takes
@@ -303,8 +312,9 @@ class Jobs:
 
 
 def _register_queues(register: Callable[..., object], settings: WorkerSettings) -> None:
+    taken = settings.jobs_at_once + ceil(settings.jobs_at_once * AHEAD)
     for queue in (QUEUE, BULK_QUEUE):
-        register(queue, worker_concurrency=settings.jobs_at_once, polling_interval_sec=settings.poll_seconds)
+        register(queue, worker_concurrency=taken, polling_interval_sec=settings.poll_seconds)
 
 
 def _prepare(url: str, settings: WorkerSettings) -> None:

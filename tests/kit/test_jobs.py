@@ -109,6 +109,33 @@ async def test_jobs_run_are_tried_again_and_are_left_when_the_worker_stops(datab
     jobs.close()
 
 
+async def test_a_place_that_becomes_free_is_taken_at_once(database: Database) -> None:
+    """Not when the engine looks for jobs the next time; and never do more run than are allowed."""
+    settings = WorkerSettings(beat_seconds=0.2, dead_after_seconds=60, poll_seconds=4, jobs_at_once=2)
+    jobs = Jobs(database, settings)
+    await jobs.prepare()
+    began: list[float] = []
+    ended: list[float] = []
+    most = 0
+
+    async def work(number: int) -> None:
+        nonlocal most
+        began.append(time.monotonic())
+        most = max(most, len(began) - len(ended))
+        await asyncio.sleep(0.2 * number)
+        ended.append(time.monotonic())
+
+    jobs.register("work", work)
+    for number in (1, 2, 3):
+        await enqueue(jobs, database, "work", number, job_id=f"f-{number}")
+    async with running(jobs):
+        await until(lambda: len(ended) == 3, 30)
+
+    assert most == 2
+    assert began[2] - ended[0] < 1
+    jobs.close()
+
+
 @pytest.mark.slow
 async def test_the_jobs_of_a_killed_worker_are_taken_over_at_once(database: Database, tmp_path: Path) -> None:
     """SIGKILL; on the same machine nobody waits for a time limit. The beat row goes when nothing of it is pending."""
