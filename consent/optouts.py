@@ -23,7 +23,19 @@ from consent.tables import ConsentEventRow, LedgerHeadRow, SubscriberRow, Suppre
 WINDOW = 2000  # places of the ledger looked at in one step
 LONGEST_LINE = 20_000  # characters; what is longer is no line of ours
 LOST_PERSON = "left before a restore"
+MOST_LINES = 200  # of them, in one step
 _KEPT = sorted(act.value for act in Act if act.is_withdrawal or act is Act.PAUSE)
+_EVENT = ConsentEventRow
+_KEPT_EVENTS = (
+    sa.select(
+        _EVENT.seq, _EVENT.hash, _EVENT.act, _EVENT.purpose, _EVENT.topics, _EVENT.at, _EVENT.until, _EVENT.door,
+        _EVENT.proof, SubscriberRow.address_hash,
+    )
+    .join(SubscriberRow, SubscriberRow.id == _EVENT.subscriber_id)
+    .where(_EVENT.seq > sa.bindparam("after"), _EVENT.seq <= sa.bindparam("upto"), _EVENT.act.in_(_KEPT))
+    .order_by(_EVENT.seq)
+    .limit(MOST_LINES)
+)  # fmt: skip
 
 
 class Replayed(enum.StrEnum):
@@ -66,17 +78,16 @@ async def head(session: AsyncSession) -> int:
 
 
 async def lines_after(session: AsyncSession, seq: int) -> tuple[list[str], int]:
-    """Return the lines of the next places of the ledger, and the last place that was looked at."""
+    """Return the lines of the next places of the ledger, and the last place that was looked at.
+
+    Few enough that making them keeps nobody waiting: parts that answer customers do this on their loop.
+    """
     upto = min(seq + WINDOW, await head(session))
-    rows = await session.execute(
-        sa.select(ConsentEventRow, SubscriberRow.address_hash)
-        .join(SubscriberRow, SubscriberRow.id == ConsentEventRow.subscriber_id)
-        .where(ConsentEventRow.seq > seq, ConsentEventRow.seq <= upto, ConsentEventRow.act.in_(_KEPT))
-        .order_by(ConsentEventRow.seq)
-    )
-    found = rows.all()
-    lines = [_write(row, address_hash) for row, address_hash in found if address_hash]
-    if erased := [row.at for row, address_hash in found if not address_hash]:
+    found = (await session.execute(_KEPT_EVENTS, {"after": seq, "upto": upto})).all()
+    if len(found) == MOST_LINES:
+        upto = found[-1].seq
+    lines = [_write(row) for row in found if row.address_hash]
+    if erased := [row.at for row in found if not row.address_hash]:
         lines += await _erased_since(session, min(erased))
     return lines, max(seq, upto)
 
@@ -137,11 +148,11 @@ async def _apply(session: AsyncSession, person: SubscriberId, one: OptOut) -> le
             return await ledger.withdraw_all(session, person, source=source, at=one.at)
 
 
-def _write(row: ConsentEventRow, address_hash: str) -> str:
+def _write(row: Any) -> str:
     content = {
-        "seq": row.seq, "hash": row.hash, "act": row.act, "purpose": row.purpose, "topics": list(row.topics),
+        "seq": row.seq, "hash": row.hash, "act": row.act, "purpose": row.purpose, "topics": row.topics,
         "at": row.at.isoformat(), "until": row.until.isoformat() if row.until else None, "door": row.door,
-        "proof": row.proof, "address_hash": address_hash,
+        "proof": row.proof, "address_hash": row.address_hash,
     }  # fmt: skip
     return json.dumps(content, separators=(",", ":"))
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from consent import optouts
+from consent import ledger, optouts
 from consent.ledger import Source, confirm, pause, standing_of, subscribe, suppress, withdraw, withdraw_all
 from consent.model import Door, Proof, SubscriberId
 from consent.optouts import OptOut, Replayed
@@ -151,3 +151,29 @@ async def test_who_was_erased_since_the_backup_is_not_mailed_again(database: Dat
 async def test_a_line_that_is_none_changes_nothing(database: Database, line: str) -> None:
     """Cut short by a crash, or of another file."""
     assert await replayed(database, line) == [Replayed.UNREADABLE]
+
+
+async def test_many_opt_outs_come_in_steps(database: Database) -> None:
+    """Each step is short, and none is left out or comes twice."""
+    people = await given_subscribers(database, optouts.MOST_LINES + 50)
+    async with database.transaction() as session, ledger.together(session, people):
+        for person in people:
+            await withdraw_all(session, person, source=BY_REPLY, at=NOW)
+
+    steps, upto = [], 0
+    async with database.reading() as session:
+        while True:
+            some, end = await optouts.lines_after(session, upto)
+            if end == upto:
+                break
+            steps.append(some)
+            upto = end
+
+    assert [len(step) for step in steps] == [optouts.MOST_LINES, 50]
+    assert len({line for step in steps for line in step}) == len(people)
+    assert upto == await _head(database)
+
+
+async def _head(database: Database) -> int:
+    async with database.reading() as session:
+        return await optouts.head(session)
