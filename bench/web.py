@@ -8,7 +8,8 @@ a person of its own who leaves for the first time. Full load: every connection a
 Half load: 500 a second, half of the goal, or half of what was reached where that is less, whatever the answers take.
 Keys of the JSON object: ``one_click_per_s``, ``preferences_per_s``, and for both, at ``full`` and ``half`` load,
 ``p50_ms``, ``p99_ms`` and ``failed``; ``cpu_ms`` is what one answer costs the web processes, whoever else uses the
-machine. The client runs on the same processors.
+machine. ``unsent`` is how many letters of the campaign were still to be sent at the end: it fails unless there were
+some. The client runs on the same processors.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -38,10 +41,13 @@ from consent.model import Door, Proof  # noqa: E402
 from consent.subscribers import Profile  # noqa: E402
 from kit.addresses import EmailAddress  # noqa: E402
 from kit.config import load_settings  # noqa: E402
+from kit.db import Database  # noqa: E402
+from mailer.tables import DeliveryRow  # noqa: E402
 from mailer.tokens import Purpose, Tokens  # noqa: E402
 
 STARTING = 60.0
 GOAL = 1000.0  # answers a second
+MOST_SENT = 4000  # letters a second, beside the pages: so that the campaign lasts until the end
 BATCH = 2000
 BODY = b"List-Unsubscribe=One-Click"
 PRESS = (
@@ -173,14 +179,28 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         }  # fmt: skip
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BYLEAVE_")} | here
         os.environ.update(here)
-        people = options.people or int(3000 * options.seconds)
+        people = options.people or int(MOST_SENT * (4 * options.seconds + 4))
         tokens = asyncio.run(populate(people))
         campaign = _campaign(environment, folder, launch=not options.no_campaign)
         webs = [stack.enter_context(running(environment, folder, "web")) for _ in range(options.processes)]
         if not options.no_campaign:
             stack.enter_context(running(environment, folder, "worker"))
         time.sleep(1)
-        return asyncio.run(_measure(options, tokens, campaign, people, webs))
+        found = asyncio.run(_measure(options, tokens, campaign, people, webs))
+        if not options.no_campaign:
+            found["unsent"] = asyncio.run(unsent(here["BYLEAVE_DATABASE__URL"]))
+            if not found["unsent"]:
+                raise SystemExit("the campaign was sent before the end: give more --people")
+        return found
+
+
+async def unsent(url: str) -> int:
+    """Return how many letters are still to be sent."""
+    database = Database(url)
+    async with database.reading() as session:
+        count = await session.scalar(sa.select(sa.func.count()).where(DeliveryRow.state == "waiting"))
+    await database.close()
+    return count or 0
 
 
 def _campaign(environment: dict[str, str], folder: Path, *, launch: bool) -> int:
