@@ -5,10 +5,12 @@
     python bench/understand.py --unseen [tests/inbound/unseen/second]     replies that no weight has seen
 
 The folder holds ``eml/labels.jsonl`` with the mails beside it, ``texts.jsonl`` with the bare texts, and ``world.toml``.
+Mails a second: the best of five passes over all of them, by processor time, after one that is not counted.
 """
 
 import argparse
 import json
+import math
 import re
 import sys
 import time
@@ -29,6 +31,7 @@ from inbound.replies import visible_text  # noqa: E402
 from inbound.world import World, world_from_toml  # noqa: E402
 from kit.processes import settle  # noqa: E402
 
+PASSES = 5
 UNSEEN = ROOT / "tests" / "inbound" / "unseen"
 Decision = tuple[str, Any]
 _UNICA = ("unsubscribe", "unsub", "stop", "end", "quit", "cancel")
@@ -108,11 +111,14 @@ def measure(folder: Path, world: World, *, texts: bool) -> tuple[list[tuple[dict
     for _, raw in mails:
         read(raw, world=world)
     settle()  # as the processes do that read for a living
-    started = time.process_time()
-    for label, raw in mails:
-        reading = read(raw, world=world)
+    best = math.inf
+    for _ in range(PASSES):
+        started = time.process_time()
+        readings = [read(raw, world=world) for _, raw in mails]
+        best = min(best, time.process_time() - started)
+    for (label, _), reading in zip(mails, readings, strict=True):
         results.append((label, told(reading.verdict.value, reading.scope)))
-    return results, time.process_time() - started
+    return results, best
 
 
 def by(results: list[tuple[dict[str, Any], Decision]], key: str) -> dict[str, dict[str, int]]:
