@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,7 @@ from consent.tables import (
     SuppressionRow,
 )  # fmt: skip
 from kit.db import insert_into, is_sqlite
+from kit.rows import Gathered, among, listing
 
 
 def mailable(
@@ -119,11 +120,28 @@ def _may_be_mailed(*, now: Any, born_by: Any, require_age: bool) -> list[sa.Colu
     ]
 
 
-_EVENTS = (
-    sa.select(ConsentEventRow.__table__)
-    .where(ConsentEventRow.subscriber_id.in_(sa.bindparam("people", expanding=True)))
-    .order_by(ConsentEventRow.seq)
-)
+class _Kept(NamedTuple):
+    """What an event is made of, as the ledger keeps it."""
+
+    seq: int
+    subscriber_id: int
+    act: str
+    at: datetime
+    door: str
+    proof: str
+    purpose: str
+    topics: list[str]
+    until: datetime | None
+    evidence: dict[str, str]
+    policy_version: str
+
+
+@cache
+def _events(*, of_sqlite: bool) -> Gathered:
+    found = sa.select(*(getattr(ConsentEventRow, name) for name in _Kept._fields))
+    return Gathered(
+        found.where(among(ConsentEventRow.subscriber_id, "people", of_sqlite=of_sqlite)), of_sqlite=of_sqlite
+    )
 
 
 async def events_of(session: AsyncSession, person: SubscriberId) -> list[Event]:
@@ -135,12 +153,14 @@ async def events_of_all(session: AsyncSession, people: Sequence[SubscriberId]) -
     """Return all events of some people, by person; the few of one mail, or of one group of mails."""
     found: dict[SubscriberId, list[Event]] = {person: [] for person in people}
     if found:
-        for row in await session.execute(_EVENTS, {"people": list(found)}):
-            found[SubscriberId(row.subscriber_id)].append(event_from(row))
+        of_sqlite = is_sqlite(session)
+        rows = await _events(of_sqlite=of_sqlite).rows(session, {"people": listing(found, of_sqlite=of_sqlite)})
+        for kept in sorted(map(_Kept._make, rows), key=lambda kept: kept.seq):
+            found[SubscriberId(kept.subscriber_id)].append(event_from(kept))
     return found
 
 
-def event_from(row: ConsentEventRow | sa.Row[Any]) -> Event:
+def event_from(row: ConsentEventRow | _Kept) -> Event:
     """Return the value of a row of the ledger."""
     return Event(
         subscriber=SubscriberId(row.subscriber_id), act=Act(row.act), at=row.at, door=Door(row.door),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -10,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.model import AgeBand, Subscriber, SubscriberId
 from consent.tables import SubscriberRow, SuppressionRow
-from kit import mark
+from kit import mark, rows
 from kit.addresses import EmailAddress, try_address
-from kit.db import insert
+from kit.db import insert, is_sqlite
 from kit.secrets import Secrets
 
 ERASED = "erased"  # the reason of a suppression that stands for a person who asked to be erased
@@ -63,11 +64,15 @@ _AMONG = sa.select(SubscriberRow.__table__).where(
 
 async def known(session: AsyncSession, people: Iterable[SubscriberId]) -> frozenset[SubscriberId]:
     """Return those of some numbers that somebody has, or had before they were erased."""
-    found = await session.scalars(_KNOWN, {"numbers": sorted(set(people))})
+    of_sqlite = is_sqlite(session)
+    numbers = {"numbers": rows.listing(set(people), of_sqlite=of_sqlite)}
+    found = await session.scalars(_known(of_sqlite=of_sqlite), numbers)
     return frozenset(SubscriberId(number) for number in found)
 
 
-_KNOWN = sa.select(SubscriberRow.id).where(SubscriberRow.id.in_(sa.bindparam("numbers", expanding=True)))
+@cache
+def _known(*, of_sqlite: bool) -> sa.Select[int]:
+    return sa.select(SubscriberRow.id).where(rows.among(SubscriberRow.id, "numbers", of_sqlite=of_sqlite))
 
 
 async def add(

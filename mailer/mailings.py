@@ -3,11 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit.db import is_sqlite
+from kit.rows import among, listing
 from mailer.tables import DeliveryRow, MailingRow
 
 
@@ -35,11 +38,14 @@ async def load(session: AsyncSession, mailing_id: int) -> Mailing | None:
 
 async def topics(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
     """Return the topics of some mailings, by number; who is not known is left out."""
-    rows = await session.execute(_TOPICS, {"ids": sorted(ids)})
+    of_sqlite = is_sqlite(session)
+    rows = await session.execute(_topics(of_sqlite=of_sqlite), {"ids": listing(ids, of_sqlite=of_sqlite)})
     return {int(number): str(topic) for number, topic in rows}
 
 
-_TOPICS = sa.select(MailingRow.id, MailingRow.topic).where(MailingRow.id.in_(sa.bindparam("ids", expanding=True)))
+@cache
+def _topics(*, of_sqlite: bool) -> sa.Select[int, str]:
+    return sa.select(MailingRow.id, MailingRow.topic).where(among(MailingRow.id, "ids", of_sqlite=of_sqlite))
 
 
 async def latest(session: AsyncSession, most: int) -> tuple[Mailing, ...]:
