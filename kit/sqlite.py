@@ -52,6 +52,7 @@ class Writer:
         """Take the plain driver's URL; the file is opened by the first transaction."""
         self._engine = _engine(url)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._is_open = False
         self._left: asyncio.Future[Any] | None = None  # a commit whose caller was cancelled
 
     async def run(self, work: Work[T]) -> tuple[T, list[Callable[[], None]]]:
@@ -64,6 +65,9 @@ class Writer:
             await asyncio.wait({self._left})
             self._left = None
         loop, session = asyncio.get_running_loop(), PlainSession(expire_on_commit=False, autoflush=False)
+        if not self._is_open:  # the one step that may have to wait for others, and can't be asked again and again
+            await loop.run_in_executor(self._thread, lambda: self._engine.connect().close())
+            self._is_open = True
         connection = self._engine.connect()
         session.sync_session.bind = connection
         try:
