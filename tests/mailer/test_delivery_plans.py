@@ -30,7 +30,7 @@ async def test_a_claim_finds_who_waits_by_the_index_of_those_who_wait(database: 
     said: list[tuple[str, object]] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith("SELECT delivery.id"):
+        if "SELECT delivery.id" in statement:
             said.append((statement, parameters))
 
     async with database.transaction() as session:
