@@ -31,7 +31,6 @@ from mailer import restored as mail_restored
 
 TICK_SECONDS = 2.0  # a backup that is younger can't be told from the present
 LINES_AT_ONCE = 200  # opt-outs brought back in one transaction
-LINES_ON_DISK_AT_ONCE = 5000
 
 _log = logger("byleave.restoring")
 
@@ -78,18 +77,13 @@ class Watch:
         await asyncio.to_thread(mark.write, file, Mark(known.installation, count, highest))
 
     async def _copy_optouts(self, seq: int) -> int:
-        upto = seq
-        lines: list[str] = []
         while True:
             async with self._ground.database.reading() as session:
-                some, end = await optouts.lines_after(session, upto)
-            lines += some
-            if end == upto or len(lines) > LINES_ON_DISK_AT_ONCE:
-                await asyncio.to_thread(self._copy.append, lines, now=self._ground.clock())
-                lines = []
-            if end == upto:
-                return upto
-            upto = end
+                lines, upto = await optouts.lines_after(session, seq)
+            await asyncio.to_thread(self._copy.append, lines, now=self._ground.clock())
+            if upto == seq:
+                return seq
+            seq = upto
 
 
 async def look(ground: Ground) -> None:

@@ -30,34 +30,36 @@ def beside(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     return asyncio.create_task(work, context=contextvars.Context())
 
 
-@pytest.mark.parametrize("way", ["transaction", "at once"])
-async def test_who_waits_comes_before_who_comes_later(tmp_path: Path, way: str) -> None:
-    """Each database here has connections of its own, as three processes would."""
-    holder, early, late = (Database(f"sqlite+aiosqlite:///{tmp_path}/x.db") for _ in range(3))
-    came: list[str] = []
+async def come(database: Database, way: str, name: str, came: list[str]) -> None:
+    """Write, by either way, and note when it was one's turn."""
 
-    async def come(database: Database, name: str) -> None:
-        if way == "transaction":
-            async with database.transaction() as session:
-                came.append(name)
-                await write(session)
-            return
+    async def work(session: Session) -> None:
+        came.append(name)
+        await write(session)
 
-        async def work(session: Session) -> None:
-            came.append(name)
-            await write(session)
-
+    if way == "transaction":
+        async with database.transaction() as session:
+            await work(session)
+    else:
         await database.at_once(work)
 
+
+async def test_who_waits_comes_before_who_comes_later(tmp_path: Path) -> None:
+    """Each database here has connections of its own, as three processes would.
+
+    At once only: the other way takes the file by the same function, and its hand-overs keep this order by themselves.
+    """
+    holder, early, late = (Database(f"sqlite+aiosqlite:///{tmp_path}/x.db") for _ in range(3))
+    came: list[str] = []
     for database in (holder, early, late):  # what is done once for a connection is done
-        await come(database, "first")
+        await come(database, "at once", "first", came)
     for _ in range(TRIES):
         came.clear()
         async with holder.transaction() as session:
             await write(session)
-            tasks = [beside(come(early, "early"))]
+            tasks = [beside(come(early, "at once", "early", came))]
             await asyncio.sleep(0.02)
-            tasks.append(beside(come(late, "late")))
+            tasks.append(beside(come(late, "at once", "late", came)))
             await asyncio.sleep(0.02)
         await asyncio.gather(*tasks)
         assert came == ["early", "late"]
@@ -74,11 +76,7 @@ async def test_who_is_next_and_stands_still_keeps_nobody_waiting_for_long(tmp_pa
     fcntl.flock(lock, fcntl.LOCK_EX)
 
     async with asyncio.timeout(10):
-        if way == "transaction":
-            async with database.transaction() as session:
-                await write(session)
-        else:
-            await database.at_once(write)
+        await come(database, way, "it", [])
 
     assert await database.look(count) == 2
     os.close(lock)
@@ -104,16 +102,9 @@ async def test_who_gives_up_is_next_no_more(tmp_path: Path, way: str) -> None:
     holder, leaving = (Database(f"sqlite+aiosqlite:///{tmp_path}/x.db") for _ in range(2))
     await leaving.at_once(write)
 
-    async def come() -> None:
-        if way == "transaction":
-            async with leaving.transaction() as session:
-                await write(session)
-        else:
-            await leaving.at_once(write)
-
     async with holder.transaction() as session:
         await write(session)
-        waiting = beside(come())
+        waiting = beside(come(leaving, way, "leaving", []))
         await asyncio.sleep(0.05)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

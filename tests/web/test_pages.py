@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from jinja2 import DictLoader
+from jinja2 import DictLoader, FileSystemLoader
 
 from kit.errors import InvalidSettings
 from mailer.tokens import Purpose as For
@@ -107,3 +107,16 @@ def test_a_default_language_without_texts_is_refused() -> None:
     """A slip in the settings is named at the start."""
     with pytest.raises(InvalidSettings, match=r"web\.language"):
         Pages(company="S", policy_url="https://x", customer_service="s@x", policy_version="1", language="tlh")
+
+
+def test_templates_are_compiled_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first visitor of a language would wait for it, and all who come meanwhile."""
+    pages = Pages(company="S", policy_url="https://x", customer_service="s@x", policy_version="1")
+
+    def read(*_: object) -> None:
+        pytest.fail("a template was read late")
+
+    monkeypatch.setattr(FileSystemLoader, "get_source", read)
+
+    for language in pages.catalogues:
+        assert pages.compiled(language, "preferences.html").name == "preferences.html"
