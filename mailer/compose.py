@@ -67,6 +67,7 @@ _NODES = (
     nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat, nodes.CondExpr, nodes.Keyword, nodes.List, nodes.Tuple,
 )  # fmt: skip
 _ADDRESS, _PREFERENCES = "\ue000", "\ue001"  # private characters that stand for them in a footer made once
+_FOOTERS_KEPT = 100  # by language tag; more are made each time
 _FAILURES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
 _URL_TAG = re.compile(r"\{\{-?\s*(?:preferences_url|unsubscribe_url)\s*-?\}\}")
 _TEMPLATE_NAME = re.compile(r"[a-z0-9][a-z0-9_\-]{0,63}\Z")
@@ -166,25 +167,34 @@ class CompiledMailing:
         known["subject"] = subject
         text, html = _filled(self._text, known), _filled(self._html, known)
         text_footer, html_footer = self._footer(recipient.language)
-        way = f"{SEAM}{links.preferences}{SEAM}"
-        text_footer = text_footer.replace(_ADDRESS, f"{SEAM}{address}{SEAM}").replace(_PREFERENCES, way)
-        text = f"{text.rstrip()}\n\n{text_footer}"
-        shown = f"{SEAM}{markupsafe.escape(address)}{SEAM}"
-        html_footer = html_footer.replace(_ADDRESS, shown).replace(_PREFERENCES, way)
+        personal = {"address": address, "preferences": links.preferences}
+        text = f"{text.rstrip()}\n\n{text_footer % personal}"
+        personal["address"] = markupsafe.escape(address)
         before, body_end, after = html.rpartition("</body>")
-        html = f"{before}{html_footer}{body_end}{after}" if body_end else html + html_footer
+        html = "".join(
+            (before, html_footer % personal, body_end, after) if body_end else (html, html_footer % personal)
+        )
         return Rendered(subject, text, html)
 
     def _footer(self, language: str) -> tuple[str, str]:
-        """Return the footer in a language as text and HTML, with marks where the address and the link go."""
-        language = language_of(language)
+        """Return the footer in a language as text and HTML: formats with room for the address and the link."""
         if language not in self._footers:
+            known = language_of(language)
             topic, sender = self._mailing.topic_name, self._sender
-            marks = {"address": _ADDRESS, "preferences_url": _PREFERENCES, "language": language}
+            marks = {"address": _ADDRESS, "preferences_url": _PREFERENCES, "language": known}
             lines = footer_lines(sender, topic_name=topic, **marks)
             page = footer_html(sender, topic_name=topic, **marks)
-            self._footers[language] = ("\n".join([SIGNATURE_LINE, *lines, ""]), page)
+            made = _format("\n".join([SIGNATURE_LINE, *lines, ""])), _format(page)
+            if len(self._footers) > _FOOTERS_KEPT:
+                return made
+            self._footers[language] = made
         return self._footers[language]
+
+
+def _format(footer: str) -> str:
+    """Return a footer with its marks as slots of a format, a seam on either side of what is personal."""
+    footer = footer.replace("%", "%%").replace(_ADDRESS, f"{SEAM}%(address)s{SEAM}")
+    return footer.replace(_PREFERENCES, f"{SEAM}%(preferences)s{SEAM}")
 
 
 class _Budget:
@@ -315,20 +325,22 @@ def _check_tree(tree: nodes.Template) -> None:
 def _filled(template: jinja2.Template, known: Mapping[str, Any]) -> str:
     """Return what a template says with these values, or raise; never more than ``OUTPUT_CHARACTERS``."""
     try:
-        return "".join(_limited(template.root_render_func(template.new_context({**known, "budget_": _Budget()}))))
+        values = {**known, "budget_": _Budget()}
+        return "".join(_limited(template.root_render_func(template.new_context(values, shared=True))))
     except jinja2.UndefinedError as cause:
         raise UnfitTemplate(f"a value that the template needs is missing: {cause.message}") from cause
     except _FAILURES as cause:
         raise UnfitTemplate("the template can't be filled in with these values") from cause
 
 
-def _limited(chunks: Iterator[str]) -> Iterator[str]:
-    left = OUTPUT_CHARACTERS
+def _limited(chunks: Iterator[str]) -> list[str]:
+    kept, left = [], OUTPUT_CHARACTERS
     for chunk in chunks:
         left -= len(chunk)
         if left < 0:
             raise UnfitTemplate("the letter is too large")
-        yield chunk
+        kept.append(chunk)
+    return kept
 
 
 @jinja2.pass_context

@@ -35,6 +35,10 @@ class Letter(Protocol):
     def needs_smtputf8(self) -> bool:
         """Whether an address or a header holds UTF-8 (RFC 6531)."""
 
+    @property
+    def travels_as_it_is(self) -> bool:
+        """Whether its maker has seen to what :func:`stuffed` looks for, and that all of it is ASCII."""
+
 
 def stuffed(content: bytes) -> bytes | None:
     """Return a message as it travels in DATA (RFC 5321 4.5.2), or None where it could be taken for two messages.

@@ -19,7 +19,6 @@ from mailer.mime import (
     alternative,
     boundary_of,
     check,
-    check_body,
     date_field,
     fields_of,
 )
@@ -30,7 +29,8 @@ PERSONAL = ("To", "Subject", "Date", "Message-ID", "Reply-To", "List-Unsubscribe
 
 _LINE = r"[^\x00-\x1f\x7f]{0,900}"
 _VALUE = rf"{_LINE}(?:\r\n (?! *\r){_LINE})*\r\n"  # folded behind one blank, no line of white space only
-_PERSONAL_FIELDS = re.compile("".join(f"{name}:{_VALUE}" for name in PERSONAL).encode())
+_OF_WORDS = re.compile(rf"To:{_VALUE}Subject:{_VALUE}".encode())
+_LINKS_CHARACTERS = 900  # of all links of a letter: none makes a line too long (RFC 5322 2.1.1)
 _LAYOUTS_KEPT = 16  # one for each length that our own links come in, which is one
 
 
@@ -44,14 +44,17 @@ class Draft:
     head: bytes  # all fields
     personal: bytes  # its own fields in relaxed form, as they are signed
     body: bytes  # with the blank line before it
+    is_ascii: bool
 
     def mail(self, signatures: bytes = b"") -> OutgoingMail:
         """Return the letter with the fields of its signatures in front."""
-        content = signatures + self.head + self.body
+        content = b"".join((signatures, self.head, self.body))
         if len(content) > LETTER_OCTETS:
             raise InvalidLetter("the letter is too large")
-        address = self.recipient.address
-        return OutgoingMail(self.mail_from, address, self.message_id, content, needs_smtputf8=not address.is_ascii)
+        return OutgoingMail(
+            self.mail_from, self.recipient.address, self.message_id, content,
+            needs_smtputf8=not self.recipient.address.is_ascii, travels_as_it_is=self.is_ascii,
+        )  # fmt: skip
 
 
 class PromotionForm:
@@ -89,19 +92,24 @@ class PromotionForm:
         """Return the letter to one person, checked and unsigned, or raise :class:`InvalidLetter`."""
         to = mailbox_field("To", recipient.name, recipient.address)
         subject = text_field("Subject", rendered.subject)
-        date, relaxed_date = _dates(now.replace(microsecond=0))
-        ways = (links.message_id, links.reply_address, links.one_click, links.reply_address, links.feedback_id)
-        written, relaxed = self._layout(*map(len, ways))
-        own = to + subject + date + (written % ways).encode()
-        if not _PERSONAL_FIELDS.fullmatch(own) or not (own.isascii() or not recipient.address.is_ascii):
+        of_words = to + subject
+        if not _OF_WORDS.fullmatch(of_words) or not (of_words.isascii() or not recipient.address.is_ascii):
             raise InvalidLetter("a header of the letter is not one, or holds what it can't")
+        ways = (links.message_id, links.reply_address, links.one_click, links.reply_address, links.feedback_id)
+        together = "".join(ways)
+        if not (together.isascii() and together.isprintable() and len(together) <= _LINKS_CHARACTERS):
+            raise InvalidLetter("a link of the letter holds what no header can")
+        date, relaxed_date = _dates(int(now.timestamp()))
+        written, relaxed = self._layout(*map(len, ways))
         personal = b"%b\r\n%b\r\n%b%b" % (
             relaxed_field(b"to", to[3:]), relaxed_field(b"subject", subject[8:]), relaxed_date,
             (relaxed % ways).encode(),
         )  # fmt: skip
+        head = b"".join((self._from, of_words, date, (written % ways).encode(), self._fixed))
         body = alternative(rendered, self._boundary, self._lines)
-        check_body(body, self._boundary)
-        draft = Draft(links.bounce_address, recipient, links.message_id, self._from + own + self._fixed, personal, body)
+        draft = Draft(
+            links.bounce_address, recipient, links.message_id, head, personal, body, is_ascii=of_words.isascii()
+        )
         if not self._is_checked:  # all that letters share
             check(draft.mail().content, utf8_headers=not recipient.address.is_ascii)
             self._is_checked = True
@@ -135,9 +143,9 @@ def _format(octets: bytes) -> str:
 
 
 @lru_cache(maxsize=64)
-def _dates(second: datetime) -> tuple[bytes, bytes]:
-    """Return the Date field and its relaxed form."""
-    written = date_field(second.astimezone(UTC))
+def _dates(second: int) -> tuple[bytes, bytes]:
+    """Return the Date field of a second since 1970, and its relaxed form."""
+    written = date_field(datetime.fromtimestamp(second, UTC))
     return written, relaxed_field(b"date", written[5:]) + b"\r\n"
 
 

@@ -20,10 +20,11 @@ from mailer.model import OutgoingMail, Rendered, Sender
 
 LINE_OCTETS = 998  # RFC 5322 2.1.1
 ENCODED_LINE_OCTETS = 76  # RFC 2045 6.7 rule 5 and 6.8
+_ROOM = ENCODED_LINE_OCTETS - 1  # one for the "=" of a soft break
 LETTER_OCTETS = 4_000_000  # bounds memory per letter; compose allows 1 MB a part before encoding
 SEAM = "\x04"  # stands in a text beside what is personal; a control character, which no template or value can hold
 LEAST_FOLDED = 200  # characters of whole lines that are worth a mark
-CACHED_LINES = 4096  # bounds the memory of the lines that all letters of a campaign share
+CACHED_LINES = 4096  # bounds the memory of lines seen before; with more, those of a template are learnt anew
 _BASE64_SHARE = 4  # base64 where more than 1/4 of the octets would need escaping: shorter, and no slower to read
 
 _REQUIRED = frozenset({b"From", b"To", b"Subject", b"Date", b"Message-ID", b"MIME-Version", b"Content-Type"})
@@ -48,7 +49,8 @@ _REPEATABLE = frozenset({b"DKIM-Signature"})
 _FIELD = re.compile(rb"([A-Za-z\-]+): ?[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _BLANKS = (b" ", b"\t", b"")  # behind which a blank can't stand as it is; the last is the end of the line
-_AS_IT_IS = re.compile(rb"(?!\.)(?: ?[!-<>-~])*")  # a line that is its own quoted-printable form, but for its length
+#: a line that is its own quoted-printable form, but for its length: no two blanks together, none at the end
+_AS_IT_IS = re.compile(rb"(?!\.) ?[!-<>-~]+(?: [!-<>-~]+)*|")
 _MARK = re.compile("\x02[0-9]+\x03")
 _NOT_PRINTABLE = bytes({*range(32), *range(127, 256)})
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
@@ -103,11 +105,15 @@ def build_service(
 
 
 class LineCache:
-    """Quoted-printable forms of lines seen before: the letters of a campaign differ in a few lines only."""
+    """Quoted-printable forms of lines seen before: the letters of a campaign differ in a few lines only.
+
+    What leaves here needs no second look on its way: printable ASCII, CRLF between lines, no line begins with a dot.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
         self._known: dict[str, bytes] = {}
+        self._pieces: dict[str, bytes] = {}
         self._blocks: dict[str, str] = {}
 
     def folded(self, text: str) -> str:
@@ -134,25 +140,28 @@ class LineCache:
 
     def quoted_printable(self, text: str) -> bytes:
         """Return a text with LF line ends as quoted-printable with CRLF line ends (RFC 2045 6.7)."""
-        lines = text.split("\n")
-        found = list(map(self._known.get, lines))
-        return b"\r\n".join([self._learn(lines[at]) if line is None else line for at, line in enumerate(found)])
+        return b"\r\n".join(self.encoded(text))
+
+    def encoded(self, text: str) -> list[bytes]:
+        """Return the lines of a text, or runs of them, in quoted-printable; CRLF is to stand between them."""
+        known, learn = self._known.get, self._learn
+        return [learn(line) if (octets := known(line)) is None else octets for line in text.split("\n")]
 
     def _learn(self, line: str) -> bytes:
         if SEAM in line:  # a soft break there: what stands on either side is known, or stands in other lines as well
-            return b"=\r\n".join([self._piece(piece) for piece in line.split(SEAM) if piece])
-        octets = line.encode("utf-8", "replace")
-        if len(octets) > ENCODED_LINE_OCTETS or not _AS_IT_IS.fullmatch(octets):
-            octets = _checked_lines(_quoted_printable_line(octets))
-        if len(self._known) < CACHED_LINES:
-            self._known[line] = octets
+            pieces, learn = self._pieces.get, self._piece
+            return b"=\r\n".join([pieces(piece) or learn(piece) for piece in line.split(SEAM) if piece])
+        if len(self._known) > CACHED_LINES:
+            self._known = {mark: self._known[mark] for mark in self._blocks}
+        octets = self._known[line] = _encoded_line(line.encode("utf-8", "replace"), ENCODED_LINE_OCTETS)
         return octets
 
     def _piece(self, piece: str) -> bytes:
-        """Return a part of a line, with room for a soft break behind it."""
-        octets = self._known.get(piece) or self._learn(piece)
-        has_room = len(octets) - octets.rfind(b"\n") <= ENCODED_LINE_OCTETS
-        return octets if has_room else _checked_lines(_written(piece.encode("utf-8", "replace")))
+        """Return a part of a line, with room for a soft break behind each line of it."""
+        if len(self._pieces) > CACHED_LINES:
+            self._pieces.clear()
+        octets = self._pieces[piece] = _encoded_line(piece.encode("utf-8", "replace"), _ROOM)
+        return octets
 
 
 def check(content: bytes, *, utf8_headers: bool = False) -> None:
@@ -208,22 +217,6 @@ def _check_boundary(head: bytes, body: bytes) -> None:
         raise InvalidLetter("the boundary stands in a part of the letter")
 
 
-def check_body(body: bytes, boundary: str) -> None:
-    """Look at a body, the blank line before it included, or raise.
-
-    Its lines were looked at when they were encoded, and :func:`mailer.envelope.stuffed` counts the line ends once more.
-    """
-    line = b"--" + boundary.encode()
-    if not body.isascii() or b"\0" in body:
-        raise InvalidLetter("the body holds what it can't")
-    if not (
-        body.startswith(b"\r\n" + line + b"\r\n")
-        and body.endswith(b"\r\n" + line + b"--\r\n")
-        and body.count(line) == 3
-    ):
-        raise InvalidLetter("the boundary stands in a part of the letter")
-
-
 def fields_of(head: bytes) -> dict[bytes, bytes]:
     """Return the fields of a header block of ours, raw values by lower-case names."""
     return {found[1].lower(): found[0][len(found[1]) + 1 : -2] for found in _FIELD.finditer(head)}
@@ -231,50 +224,61 @@ def fields_of(head: bytes) -> dict[bytes, bytes]:
 
 def alternative(words: Rendered, boundary: str, lines: LineCache) -> bytes:
     """Return the blank line and the two parts, the plainer first (RFC 2046 5.1.4)."""
-    parts = [b""]
+    whole = [b""]
     for subtype, text in (("plain", words.text), ("html", words.html)):
-        encoding, body = _encoded_body(text, lines)
-        parts.append(
-            f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
-            f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode()
-            + body
-        )
-    parts.append(f"--{boundary}--\r\n".encode())
-    return b"\r\n".join(parts)
+        encoding, encoded = _encoded_body(text, lines)
+        whole.append(_part_head(boundary, subtype, encoding))
+        whole += encoded
+    whole += (f"--{boundary}--".encode(), b"")
+    return b"\r\n".join(whole)
 
 
-def _encoded_body(text: str, lines: LineCache) -> tuple[str, bytes]:
-    """Return the name of the encoding and the encoded text: quoted-printable, or base64 for scripts far from ASCII."""
+@lru_cache(maxsize=64)
+def _part_head(boundary: str, subtype: str, encoding: str) -> bytes:
+    """Return the boundary and the fields of a part; CRLF behind it makes the blank line that ends them."""
+    return (
+        f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    ).encode()
+
+
+def _encoded_body(text: str, lines: LineCache) -> tuple[str, list[bytes]]:
+    """Return the name of the encoding and the encoded lines: quoted-printable, or base64 for scripts far from ASCII."""
     if not text.isascii():
         text = lines.unfolded(text)
         octets = text.encode("utf-8", "replace")
         if (len(octets) - len(text)) * _BASE64_SHARE > len(octets):
             whole = binascii.b2a_base64(octets.replace(b"\n", b"\r\n"), newline=False)
             size = ENCODED_LINE_OCTETS
-            return "base64", b"\r\n".join([whole[at : at + size] for at in range(0, len(whole), size)])
-    return "quoted-printable", lines.quoted_printable(text)
+            return "base64", [whole[at : at + size] for at in range(0, len(whole), size)] or [b""]
+    return "quoted-printable", lines.encoded(text)
 
 
-def _quoted_printable_line(octets: bytes) -> bytes:
-    """Return one line in quoted-printable, with soft breaks where it is long.
+def _encoded_line(octets: bytes, most: int) -> bytes:
+    """Return one line in quoted-printable, with soft breaks where it is longer than so many octets, 76 or 75.
 
     A blank before another one is written ``=20`` and a tab ``=09``: so the body is in DKIM's relaxed form as it is
     (RFC 6376 3.4.4), and need not be brought into it for each letter. No line begins with a dot, so that nothing has
     to be stuffed on the way (RFC 5321 4.5.2).
     """
-    if b"  " not in octets and b"\t" not in octets:
+    if _AS_IT_IS.fullmatch(octets):
+        if len(octets) <= most:
+            return octets
+        cut = b"=\r\n".join([octets[at : at + _ROOM] for at in range(0, len(octets), _ROOM)])
+        if b"\n." not in cut:
+            return cut
+    elif b"  " not in octets and b"\t" not in octets:
         whole = binascii.b2a_qp(octets, istext=False, quotetabs=False).replace(b"\n", b"\r\n")
-        if not whole.startswith(b".") and b"\n." not in whole:
-            return whole
-    return _written(octets)
+        if len(whole) - whole.rfind(b"\n") - 1 <= most and b"\n." not in whole and not whole.startswith(b"."):
+            return _checked_lines(whole)
+    return _checked_lines(_written(octets))
 
 
 def _written(octets: bytes) -> bytes:
     """Return one line octet by octet, none of its lines so long that no soft break could follow."""
-    lines, room = [bytearray()], ENCODED_LINE_OCTETS - 1  # one for the "=" of a soft break
+    lines = [bytearray()]
     for place, octet in enumerate(octets):
         is_kept = (33 <= octet <= 126 and octet != 61) or (octet == 32 and octets[place + 1 : place + 2] not in _BLANKS)
-        if len(lines[-1]) + (1 if is_kept else 3) > room:
+        if len(lines[-1]) + (1 if is_kept else 3) > _ROOM:
             lines.append(bytearray())
         is_first_dot = octet == 46 and not lines[-1]
         lines[-1] += b"%c" % octet if is_kept and not is_first_dot else b"=%02X" % octet

@@ -106,6 +106,7 @@ class OutgoingMail:
     message_id: str  # with its angle brackets
     content: bytes  # CRLF lines, checked and (from Promotion and Letters) signed; not dot-stuffed
     needs_smtputf8: bool = False  # RFC 6531: only for servers that offer SMTPUTF8, else the delivery fails (5.6.7)
+    travels_as_it_is: bool = False  # surely ASCII, CRLF and no other line end, no line that begins with a dot
 
 
 def is_plain_url(url: str) -> bool:

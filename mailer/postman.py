@@ -56,6 +56,7 @@ class Parcel:
     rcpt_to: str
     content: bytes
     needs_smtputf8: bool
+    travels_as_it_is: bool = False  # a customer's own letter is among them
     clearance: object = "service"  # no promotion: what entitles us is the row in the outbox
 
 

@@ -38,8 +38,8 @@ TRIALS = 2  # deaths over one letter alone that prove it deadly; one may be some
 
 #: a person as they travel to a process: values that cost little to pack
 Person = tuple[int, str, str, str, str, dict[str, Plain]]
-#: a letter as it comes back (return path, content, whether SMTPUTF8 is needed), or why there is none
-Print = tuple[str, bytes, bool] | str
+#: a letter as it comes back (return path, content, whether it needs SMTPUTF8, travels as it is), or why there is none
+Print = tuple[str, bytes, bool, bool] | str
 
 _log = logger("mailer.presses")
 
@@ -209,8 +209,9 @@ def _person(clearance: Clearance) -> Person:
 def _ready(row: Claimed, print_: Print) -> Ready | Outcome:
     if isinstance(print_, str):
         return unfit(row, print_)
-    mail_from, content, needs_smtputf8 = print_
-    return Ready(row, row.clearance, mail_from, str(row.clearance.address), content, needs_smtputf8)
+    mail_from, content, needs_smtputf8, travels_as_it_is = print_
+    to = str(row.clearance.address)
+    return Ready(row, row.clearance, mail_from, to, content, needs_smtputf8, travels_as_it_is)
 
 
 # -- in the process ---------------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def _printed(promotion: Promotion, person: Person, now: datetime) -> Print:
         raise
     except Exception as error:  # noqa: BLE001 - as in mailer.written: one person's values must not stop the rest
         return error.public if isinstance(error, ByleaveError) else type(error).__name__
-    return mail.mail_from, mail.content, mail.needs_smtputf8
+    return mail.mail_from, mail.content, mail.needs_smtputf8, mail.travels_as_it_is
 
 
 def _warm_up() -> None:

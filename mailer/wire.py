@@ -119,12 +119,12 @@ class Dialogue:
             raise RuntimeError("no mail can be begun now")
         features = self._features
         content = letter.content
-        is_eight_bit = not content.isascii()
+        is_eight_bit = not (letter.travels_as_it_is or content.isascii())
         is_international = letter.needs_smtputf8 or not (letter.mail_from.isascii() and letter.rcpt_to.isascii())
         refusal = refused_here(letter, features, is_eight_bit=is_eight_bit, is_international=is_international)
         if refusal is not None:
             return refusal
-        body = stuffed(content)
+        body = content if letter.travels_as_it_is else stuffed(content)
         if body is None:
             return Failed(LOCAL_CODE, "5.6.0", "the message holds a lone CR or LF, or a NUL, or does not end in CRLF")
         options = f" SIZE={len(content)}" if features.size_declared else ""  # RFC 1870 6.1

@@ -26,6 +26,7 @@ class Ready:
     rcpt_to: str
     content: bytes
     needs_smtputf8: bool
+    travels_as_it_is: bool = False
     hindrance: Hindrance | None = None
     has_begun: bool = False
 
@@ -42,7 +43,12 @@ def letters(compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
             why = error.public if isinstance(error, ByleaveError) else type(error).__name__
             made.append(unfit(row, why))
         else:
-            made.append(Ready(row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8))
+            made.append(
+                Ready(
+                    row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8,
+                    mail.travels_as_it_is,
+                )
+            )  # fmt: skip
     return made
 
 

@@ -15,6 +15,7 @@ class Mail:
     rcpt_to: str = "ann@there.example"
     content: bytes = b"Subject: x\r\n\r\n.hi\r\n"
     needs_smtputf8: bool = False
+    travels_as_it_is: bool = False
 
 
 MAIL = Mail()

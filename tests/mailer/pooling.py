@@ -18,6 +18,7 @@ class Mail:
     mail_from: str = "back@us.example"
     content: bytes = b"Subject: x\r\n\r\n.hi\r\n"
     needs_smtputf8: bool = False
+    travels_as_it_is: bool = False
     clearance: object = None
 
 
