@@ -52,7 +52,7 @@ from mailer.letters import Letters, own_words
 from mailer.notices import Notices
 from mailer.pace import Pace
 from mailer.postman import Postman
-from mailer.presses import Composer, Presses, ProcessPresses, ThreadPresses
+from mailer.presses import Composer, LoopPresses, Presses, ProcessPresses, ThreadPresses
 from mailer.retry import RetryPlan
 from mailer.smtp import RelayPool
 from mailer.written import Compose
@@ -181,7 +181,7 @@ async def _prepare(press: Press, mailing_id: int) -> Compose:
 async def _presses(settings: MailerSettings) -> Presses:
     """Return where letters are written, ready for the first one."""
     if not settings.compose_processes:
-        return ThreadPresses()
+        return ThreadPresses() if settings.dkim_sign in {"both", "rsa"} else LoopPresses()
     presses = ProcessPresses(settings.compose_processes)
     await asyncio.to_thread(presses.start)
     return presses

@@ -8,6 +8,7 @@ wait for them, and a claim of a hundred rows took three times as long as it work
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,6 +55,7 @@ def given_rows(name: str, columns: Mapping[str, Any], *, of_sqlite: bool) -> sa.
 def packed_rows(rows: Sequence[Sequence[Any]], *, of_sqlite: bool) -> str:
     """Return rows as the parameter of :func:`given_rows`; moments in the form in which the database keeps them."""
 
+    @cache  # mostly it is one moment for all rows
     def moment(value: datetime) -> str:
         stored = stored_moment(value)
         return (stored.replace(tzinfo=None) if of_sqlite else stored).isoformat(" ", "microseconds")

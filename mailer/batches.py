@@ -35,6 +35,7 @@ class Batch(Generic[MailT]):
         self.on_result = on_result
         self.is_abandoned = False
         self._open = 0
+        self._wanted = 0
         self._error: Exception | None = None
         self._change = asyncio.Event()
 
@@ -46,7 +47,8 @@ class Batch(Generic[MailT]):
     def settled(self) -> None:
         """Count one mail less."""
         self._open -= 1
-        self._change.set()
+        if self._open < self._wanted:
+            self._change.set()
 
     def fail(self, error: Exception) -> None:
         """End the call with what one of the caller's functions raised."""
@@ -56,6 +58,7 @@ class Batch(Generic[MailT]):
 
     async def until_below(self, mails: int) -> None:
         """Wait until fewer mails than that are open."""
+        self._wanted = mails
         while self._error is None and self._open >= mails:
             self._change.clear()
             await self._change.wait()

@@ -18,6 +18,7 @@ from mailer.wire import Dialogue
 
 ONE_WRITE_OCTETS = 65_536  # what a socket takes at once; more is let go before another mail is begun behind it
 
+RECEIVED_OCTETS = 4096  # at a time; the four replies of a mail have some 150
 WITHHELD = Withheld()
 
 
@@ -97,7 +98,7 @@ class Pool(Protocol):
         """Hear that a channel is gone."""
 
 
-class Channel(asyncio.Protocol):
+class Channel(asyncio.BufferedProtocol):
     """One connection, from the greeting to its end."""
 
     def __init__(self, relay: Relay, wire: Dialogue, pool: Pool, *, timeouts: Timeouts, limit: int) -> None:
@@ -109,6 +110,7 @@ class Channel(asyncio.Protocol):
         self._timeouts = timeouts
         self._limit = limit
         self._loop = asyncio.get_running_loop()
+        self._inbox = memoryview(bytearray(RECEIVED_OCTETS))
         self._transport: asyncio.Transport | None = None
         self._underway: deque[Job] = deque()
         self._turn: asyncio.Future[Event] = self._loop.create_future()
@@ -169,9 +171,13 @@ class Channel(asyncio.Protocol):
         self._use(cast(asyncio.Transport, transport))
         self._arm()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  the protocol's own signature
+        """Return where the next octets go: kept room for some replies, where ``recv`` would ask for 256 kB each time."""
+        return self._inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Hand what came to the conversation and go on."""
-        self._act(self._wire.receive(data))
+        self._act(self._wire.receive(bytes(self._inbox[:nbytes])))
         if self._is_adopted:
             self.pump()
         else:

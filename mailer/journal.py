@@ -9,11 +9,11 @@ same boot of the same machine, and only once the process is surely gone; otherwi
 
 import contextlib
 import json
-import operator
 import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,6 @@ from mailer.outcomes import Outcome
 
 _OWNER = "worker.json"
 _FINAL = ("state", "reason", "code", "enhanced", "response", "hard_bounce")
-_final = operator.attrgetter(*_FINAL)
-_encode = json.JSONEncoder(separators=(",", ":")).encode  # made once; json.dumps would make one for each line
 
 
 class ClaimJournal:
@@ -39,8 +37,11 @@ class ClaimJournal:
 
     def ended(self, outcome: Outcome) -> bool:
         """Write what became of a letter. Where that fails, a crash right now would leave it unknown."""
-        next_at = outcome.next_at.isoformat() if outcome.next_at else None
-        return self._write(_encode((outcome.id, *_final(outcome), next_at)).encode() + b"\n")
+        next_at = f'"{outcome.next_at.isoformat()}"' if outcome.next_at else "null"
+        hard = "true" if outcome.hard_bounce else "false"
+        said = f"{_quoted(outcome.enhanced)},{_quoted(outcome.response)}"  # the relay's words; the rest is ours
+        line = f'[{outcome.id},"{outcome.state}","{outcome.reason}",{outcome.code},{said},{hard},{next_at}]\n'
+        return self._write(line.encode("ascii"))
 
     def close(self, *, is_recorded: bool) -> None:
         """Close the file; remove it once the database knows everything in it."""

@@ -1,7 +1,8 @@
-"""Where letters are written and signed: in threads of this process, or in processes of their own.
+"""Where letters are written and signed: between two sendings, in threads, or in processes of their own.
 
-Writing only calculates. Threads share one interpreter with the sending; processes have one each, and each letter comes
-back finished, at the cost of copying it. A process that died is replaced, and its letters, none of which had begun, are
+Writing only calculates. OpenSSL's RSA lets other threads work meanwhile; without it threads would only wait for each
+other, and each letter is written on the loop. Processes have an interpreter each, and each letter comes back finished,
+at the cost of copying it. A process that died is replaced, and its letters, none of which had begun, are
 written again in halves: so the letter that kills is found, and everybody else gets theirs.
 """
 
@@ -12,6 +13,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -31,6 +33,8 @@ from mailer.outcomes import Claimed, Outcome
 from mailer.promotion import Promotion
 from mailer.written import Compose, Ready, broken, letters, unfit
 
+MOMENT_SECONDS = 0.001  # then others have their turn
+LONG_SECONDS = 0.02  # a letter for which nobody should have to wait
 THREADS = 2
 PROMOTIONS_KEPT = 4  # compiled, by each process
 MOST_DEADLY = 2  # letters of one slice that are left out; with a third it is the campaign and not the person
@@ -76,6 +80,34 @@ def recipient_of(clearance: Clearance) -> Recipient:
     return Recipient(
         clearance.subscriber, clearance.address, clearance.name, clearance.language or "en", clearance.attributes
     )
+
+
+class LoopPresses:
+    """Writes on the event loop, for a moment at a time; where letters take long, in a thread."""
+
+    def __init__(self) -> None:
+        """Make a place where one slice is written at a time."""
+        self._one_at_a_time = asyncio.Lock()
+        self._for_long_ones = ThreadPresses(1)
+
+    async def letters(self, compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """See :class:`Presses`."""
+        made: list[Ready | Outcome] = []
+        async with self._one_at_a_time:
+            begun = time.perf_counter()
+            for row in rows:
+                made += letters(compose, (row,))
+                taken = time.perf_counter() - begun
+                if taken > LONG_SECONDS:
+                    return made + await self._for_long_ones.letters(compose, rows[len(made) :])
+                if taken > MOMENT_SECONDS:
+                    await asyncio.sleep(0)
+                    begun = time.perf_counter()
+        return made
+
+    def close(self) -> None:
+        """See :class:`Presses`."""
+        self._for_long_ones.close()
 
 
 class ThreadPresses:
