@@ -172,7 +172,7 @@ class Channel(asyncio.BufferedProtocol):
         self._arm()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  the protocol's own signature
-        """Return where the next octets go: kept room for some replies, where ``recv`` would ask for 256 kB each time."""
+        """Return where the next octets go: kept room for replies, where ``recv`` would ask for 256 kB each time."""
         return self._inbox
 
     def buffer_updated(self, nbytes: int) -> None:
