@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,13 +25,13 @@ from typing import Protocol
 from consent.model import Clearance
 from kit.addresses import EmailAddress
 from kit.clock import Clock, utc_now
-from kit.errors import ByleaveError, Permanent, Temporary
+from kit.errors import Permanent, Temporary
 from kit.log import logger
 from kit.processes import settle
 from mailer.model import OutgoingMail, Plain, Recipient
 from mailer.outcomes import Claimed, Outcome
 from mailer.promotion import Promotion
-from mailer.written import Compose, Ready, broken, letters, unfit
+from mailer.written import Compose, Ready, broken, compose_all, letters, unfit
 
 MOMENT_SECONDS = 0.001  # then others have their turn
 LONG_SECONDS = 0.02  # a letter for which nobody should have to wait
@@ -70,9 +70,9 @@ class Composer:
     promotion: Promotion
     clock: Clock = utc_now
 
-    def __call__(self, clearance: Clearance) -> OutgoingMail:
-        """Return the finished letter to one person."""
-        return self.promotion.letter(recipient_of(clearance), self.clock())
+    def __call__(self, clearance: Clearance) -> Callable[[], OutgoingMail]:
+        """Return the letter to one person, to be signed yet."""
+        return self.promotion.written(recipient_of(clearance), self.clock())
 
 
 def recipient_of(clearance: Clearance) -> Recipient:
@@ -260,17 +260,15 @@ def _print_there(number: int, packed: bytes, people: Sequence[Person], now: date
         promotion = _promotions[number] = pickle.loads(packed)  # noqa: S301 - packed by our own parent process
         while len(_promotions) > PROMOTIONS_KEPT:
             _promotions.popitem(last=False)
-    return [_printed(promotion, person, now) for person in people]
+
+    def write(person: Person) -> Callable[[], OutgoingMail]:
+        number, local, domain, name, language, attributes = person
+        return promotion.written(Recipient(number, EmailAddress(local, domain), name, language, attributes), now)
+
+    return [mail if isinstance(mail, str) else _print_of(mail) for mail in compose_all(write, people)]
 
 
-def _printed(promotion: Promotion, person: Person, now: datetime) -> Print:
-    number, local, domain, name, language, attributes = person
-    try:
-        mail = promotion.letter(Recipient(number, EmailAddress(local, domain), name, language, attributes), now)
-    except Temporary:
-        raise
-    except Exception as error:  # noqa: BLE001 - as in mailer.written: one person's values must not stop the rest
-        return error.public if isinstance(error, ByleaveError) else type(error).__name__
+def _print_of(mail: OutgoingMail) -> Print:
     return mail.mail_from, mail.content, mail.needs_smtputf8, mail.travels_as_it_is
 
 

@@ -4,7 +4,9 @@ Made once a campaign and shared by threads; it reads no database and no clock, a
 written to is decided before (consent.gate).
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from mailer.compose import CompiledMailing
 from mailer.form import PERSONAL, Draft, PromotionForm
@@ -39,12 +41,18 @@ class Promotion:
         return self._draft(recipient, now).mail()
 
     def letter(self, recipient: Recipient, now: datetime) -> OutgoingMail:
-        """Return the finished letter to one person.
+        """Return the finished letter to one person; raises as :meth:`written` does."""
+        return self.written(recipient, now)()
+
+    def written(self, recipient: Recipient, now: datetime) -> Callable[[], OutgoingMail]:
+        """Return the letter to one person but for its signatures; what comes back signs it.
 
         Raises :class:`mailer.alternatives.UnfitTemplate` or :class:`mailer.mime.InvalidLetter` (both Permanent)
         where this person's values make no valid letter.
         """
-        draft = self._draft(recipient, now)
+        return partial(self._signed, self._draft(recipient, now), now)
+
+    def _signed(self, draft: Draft, now: datetime) -> OutgoingMail:
         return draft.mail(self._seal.fields(draft.personal, draft.body[2:], now))
 
     def _draft(self, recipient: Recipient, now: datetime) -> Draft:

@@ -5,15 +5,18 @@ It sends nothing (:mod:`mailer.courier` does).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from consent.model import Clearance
 from kit.errors import ByleaveError, Temporary
 from mailer.model import OutgoingMail
 from mailer.outcomes import Claimed, Hindrance, Outcome
 
-#: Makes the finished letter to one person; called in threads. What it raises concerns this person alone, but for
-#: :class:`~kit.errors.Temporary`, which concerns them all.
-Compose = Callable[[Clearance], OutgoingMail]
+#: Writes the letter to one person, whole or but for its signatures, which come when it is called. What it raises
+#: concerns this person alone, but for :class:`~kit.errors.Temporary`, which concerns them all.
+Compose = Callable[[Clearance], "OutgoingMail | Callable[[], OutgoingMail]"]
+T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
@@ -32,24 +35,37 @@ class Ready:
 
 
 def letters(compose: Compose, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
-    """Compose some letters; runs in a thread."""
-    made: list[Ready | Outcome] = []
-    for row in rows:
-        try:
-            mail = compose(row.clearance)
-        except Temporary:
-            raise
-        except Exception as error:  # noqa: BLE001 - a template is code of others; one person's values must not stop the rest
-            why = error.public if isinstance(error, ByleaveError) else type(error).__name__
-            made.append(unfit(row, why))
-        else:
-            made.append(
-                Ready(
-                    row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8,
-                    mail.travels_as_it_is,
-                )
-            )  # fmt: skip
-    return made
+    """Compose some letters; takes long."""
+    made = compose_all(compose, [row.clearance for row in rows])
+    return [_ready(row, mail) for row, mail in zip(rows, made, strict=True)]
+
+
+def compose_all(
+    compose: Callable[[T], OutgoingMail | Callable[[], OutgoingMail]], people: Sequence[T]
+) -> list[OutgoingMail | str]:
+    """Return the letter to each person, or why there is none.
+
+    All are written, and then all are signed: a processor that does one of both for a while does it faster.
+    """
+    written = [_tried(partial(compose, person)) for person in people]
+    return [_tried(letter) if callable(letter) else letter for letter in written]
+
+
+def _tried(step: Callable[[], T]) -> T | str:
+    try:
+        return step()
+    except Temporary:
+        raise
+    except Exception as error:  # noqa: BLE001 - a template is code of others; one person's values must not stop the rest
+        return error.public if isinstance(error, ByleaveError) else type(error).__name__
+
+
+def _ready(row: Claimed, mail: OutgoingMail | str) -> Ready | Outcome:
+    if isinstance(mail, str):
+        return unfit(row, mail)
+    return Ready(
+        row, row.clearance, mail.mail_from, str(mail.rcpt_to), mail.content, mail.needs_smtputf8, mail.travels_as_it_is
+    )
 
 
 def unfit(row: Claimed, why: str) -> Outcome:

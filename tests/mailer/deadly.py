@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from datetime import datetime
 
 from mailer.model import OutgoingMail, Recipient
@@ -15,8 +16,8 @@ class Deadly(Promotion):
         """Travel as what it is."""
         return Deadly, super().__reduce__()[1]
 
-    def letter(self, recipient: Recipient, now: datetime) -> OutgoingMail:
+    def written(self, recipient: Recipient, now: datetime) -> Callable[[], OutgoingMail]:
         """Return a letter, or never return."""
         if recipient.attributes.get("deadly"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().letter(recipient, now)
+        return super().written(recipient, now)
