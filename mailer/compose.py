@@ -22,7 +22,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailer.alternatives import Masked, UnfitTemplate, html_from_text, inlined, is_inside_tag, text_from_html
-from mailer.footer import SIGNATURE_LINE, footer_html, footer_lines, language_of
+from mailer.footer import footer_formats
 from mailer.headers import one_line
 from mailer.links import refuse_disguised
 from mailer.mime import SEAM, LineCache
@@ -66,7 +66,6 @@ _NODES = (
     nodes.For, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Neg,
     nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Concat, nodes.CondExpr, nodes.Keyword, nodes.List, nodes.Tuple,
 )  # fmt: skip
-_ADDRESS, _PREFERENCES = "\ue000", "\ue001"  # private characters that stand for them in a footer made once
 _FOOTERS_KEPT = 100  # by language tag; more are made each time
 _FAILURES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
 _URL_TAG = re.compile(r"\{\{-?\s*(?:preferences_url|unsubscribe_url)\s*-?\}\}")
@@ -179,22 +178,11 @@ class CompiledMailing:
     def _footer(self, language: str) -> tuple[str, str]:
         """Return the footer in a language as text and HTML: formats with room for the address and the link."""
         if language not in self._footers:
-            known = language_of(language)
-            topic, sender = self._mailing.topic_name, self._sender
-            marks = {"address": _ADDRESS, "preferences_url": _PREFERENCES, "language": known}
-            lines = footer_lines(sender, topic_name=topic, **marks)
-            page = footer_html(sender, topic_name=topic, **marks)
-            made = _format("\n".join([SIGNATURE_LINE, *lines, ""])), _format(page)
+            made = footer_formats(self._sender, topic_name=self._mailing.topic_name, language=language, seam=SEAM)
             if len(self._footers) > _FOOTERS_KEPT:
                 return made
             self._footers[language] = made
         return self._footers[language]
-
-
-def _format(footer: str) -> str:
-    """Return a footer with its marks as slots of a format, a seam on either side of what is personal."""
-    footer = footer.replace("%", "%%").replace(_ADDRESS, f"{SEAM}%(address)s{SEAM}")
-    return footer.replace(_PREFERENCES, f"{SEAM}%(preferences)s{SEAM}")
 
 
 class _Budget:

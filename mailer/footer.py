@@ -124,6 +124,7 @@ _WORDS = {
 LANGUAGES = tuple(_WORDS)
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 SIGNATURE_LINE = "-- "  # by which mail programs tell a signature from a letter (RFC 3676 4.3)
+_ADDRESS, _PREFERENCES = "\ue000", "\ue001"  # private characters that stand for them in a footer made once
 _STYLE = (
     "margin:24px auto 0;padding:16px;max-width:600px;font:13px/1.5 Arial,sans-serif;color:#666666;"
     "overflow-wrap:anywhere;word-break:break-word"  # the signed link is longer than a phone is wide
@@ -173,6 +174,23 @@ def footer_html(sender: Sender, *, topic_name: str, address: str, preferences_ur
     }
     direction = ' dir="rtl"' if language_of(language) in RIGHT_TO_LEFT else ""
     return f'<div{direction} style="{_STYLE}">\n' + "<br>\n".join(_linked(line, links) for line in lines) + "\n</div>\n"
+
+
+def footer_formats(sender: Sender, *, topic_name: str, language: str, seam: str) -> tuple[str, str]:
+    """Return the footer as text and as HTML, as formats with slots for ``address`` and ``preferences``.
+
+    ``seam`` stands on either side of what is filled in. In the text a line stands above them that marks a signature.
+    """
+    marks = {"address": _ADDRESS, "preferences_url": _PREFERENCES, "language": language_of(language)}
+    lines = footer_lines(sender, topic_name=topic_name, **marks)
+    page = footer_html(sender, topic_name=topic_name, **marks)
+    text, html_ = (
+        footer.replace("%", "%%")
+        .replace(_ADDRESS, f"{seam}%(address)s{seam}")
+        .replace(_PREFERENCES, f"{seam}%(preferences)s{seam}")
+        for footer in ("\n".join([SIGNATURE_LINE, *lines, ""]), page)
+    )
+    return text, html_
 
 
 def _linked(line: str, links: dict[str, str]) -> str:
