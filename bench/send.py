@@ -1,6 +1,6 @@
 """Measures sending: a campaign from its launch to the last recorded result, with ledger, gate, journal and records on.
 
-    python -m bench.send [--messages 20000] [--sign both|rsa|ed25519|none] [--workers 1] [--processes 1|2]
+    python -m bench.send [--messages 20000] [--sign both|rsa|ed25519|none] [--workers N] [--processes N]
                          [--connections 8] [--jobs 8] [--database URL|postgresql] [--relay smtp://HOST:PORT]
                          [--delay-ms 20] [--json]
 
@@ -282,7 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=5000)
     parser.add_argument("--sign", choices=("both", "rsa", "ed25519", "none"), default="both")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, help="as many as it pays, where it is left away")
     parser.add_argument("--connections", type=int, default=8, help="of each worker")
     parser.add_argument("--jobs", type=int, default=8, help="that a worker carries at one time")
     parser.add_argument("--database", default="", help="a URL, or postgresql for a private one; SQLite by default")
@@ -295,12 +295,14 @@ def main() -> None:
     parser.add_argument("--profile", default="", help="a file for the profile (cProfile) of the worker's event loop")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    # what RSA leaves of two cores is best used by two processes; several workers share the cores without any
+    # what RSA leaves of two cores is best used by two processes; without RSA a worker a core is, each on its loop alone
+    has_rsa = given.sign in {"both", "rsa"}
+    workers = given.workers or (1 if has_rsa else os.cpu_count() or 1)
     processes = given.processes
     if processes is None:
-        processes = 0 if given.workers > 1 else 2 if given.sign in {"both", "rsa"} else 1
+        processes = 2 if has_rsa and workers == 1 else 0
     plan = Plan(
-        given.messages, given.sign, given.workers, given.connections, given.database, given.relay, given.delay_ms,
+        given.messages, given.sign, workers, given.connections, given.database, given.relay, given.delay_ms,
         not given.no_yardsticks, given.profile, processes, given.jobs,
     )  # fmt: skip
     tell(measure(plan), as_json=given.json)

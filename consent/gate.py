@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.habits import take_turns
 from consent.model import Clearance, Purpose, Refusal, Refused, State, SubscriberId
 from consent.standing import asked, asked_anew, mailable_when_asked, states_of
-from consent.tables import LedgerHeadRow, SubscriberRow, SuppressionRow
+from consent.tables import LedgerHeadRow, StandingRow, SubscriberRow, SuppressionRow
 from kit.addresses import try_address
 from kit.db import is_sqlite
 from kit.rows import Gathered, among, listing
@@ -64,6 +64,8 @@ async def clear(
 def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> Gathered:
     """Return the statement that finds those of the given people who may be mailed; made once."""
     seq = sa.select(LedgerHeadRow.seq).scalar_subquery()
+    # PostgreSQL carries a list over a join no more than it must, and would read the standings of everybody
+    twice = () if of_sqlite else (among(StandingRow.subscriber_id, "people", of_sqlite=of_sqlite),)
     found = (
         mailable_when_asked(require_age=require_age, purpose=purpose)
         .with_only_columns(
@@ -71,7 +73,7 @@ def _allowed(*, of_sqlite: bool, require_age: bool, purpose: Purpose) -> Gathere
             SubscriberRow.attributes, SubscriberRow.frequency_days, seq,
             maintain_column_froms=True,
         )
-        .where(among(SubscriberRow.id, "people", of_sqlite=of_sqlite))
+        .where(among(SubscriberRow.id, "people", of_sqlite=of_sqlite), *twice)
     )  # fmt: skip
     return Gathered(found, of_sqlite=of_sqlite)
 

@@ -1,5 +1,6 @@
 """Templates: filled in for a person, with the footer always, and fenced whatever staff write."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def test_the_footer_speaks_the_language_of_the_person() -> None:
             frozenset(part.split("}")[0] for part in line.split("{")[1:]) for line in footer_templates()[position::5]
         }
         assert len(opened) == 1
+
+
+def test_signs_of_a_format_in_our_own_words_stay_words() -> None:
+    """The footer is filled in as a format; what the house calls itself, and its links, may hold per cent signs."""
+    sender = dataclasses.replace(
+        SENDER, company="100 %(address)s % Ltd {x}", policy_url="https://shop.example/100%25/%(preferences)s"
+    )
+    person = a_recipient("50%s@customer.example")
+    letter = compile_mailing(sender, MAILING, Source("Hi", "Hello", "<p>Hello")).render(person, LINKS)
+
+    for part in (letter.text, letter.html):
+        assert sender.company in part
+        assert f"Privacy policy: {sender.policy_url}" in letter.text
+        assert part.count("50%s@customer.example") == 1
 
 
 def test_the_footer_stands_inside_the_page() -> None:

@@ -3,18 +3,22 @@
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import gate
+from consent.model import Clearance
 from kit.db import Database
 from mailer import delivery
 from mailer.outcomes import Outcome
 from mailer.tables import DeliveryRow, MailingRow
-from tests.database import NOW
+from tests.database import NOW, given_subscribers
 from tests.mailer.test_delivery import claim, given_mailing
 
 
-async def plans_of(database: Database, session: AsyncSession, statements: list[tuple[str, object]]) -> str:
+async def plans_of(
+    database: Database, session: AsyncSession, statements: list[tuple[str, object]], *, has_many_rows: bool = False
+) -> str:
     """Return the plans of what was said to the database, as one text."""
     connection = await session.connection()
-    if not database.is_sqlite:
+    if not (database.is_sqlite or has_many_rows):
         await connection.exec_driver_sql("SET enable_seqscan = off")  # few rows; the question is which index it can use
     explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
     found = []
@@ -43,6 +47,28 @@ async def test_a_claim_finds_who_waits_by_the_index_of_those_who_wait(database: 
     assert len(said) == 3
     assert plans.count("ix_delivery_waiting") == 3
     assert "uq_delivery" not in plans
+
+
+async def test_the_look_at_consent_reads_the_standings_of_the_slice_alone(database: Database) -> None:
+    """And not those of everybody, which PostgreSQL did for as long as they were some thousand."""
+    people = await given_subscribers(database, 3000)
+    said: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        said.append((statement, parameters))
+
+    async with database.transaction() as session:
+        await session.execute(sa.text("ANALYZE"))  # as each database does by itself after a while
+        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        answers = await gate.clear(session, people[1000:1100], "deals", now=NOW)
+        sa.event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        looks = [one for one in said if one[0].startswith("SELECT")]
+        plans = await plans_of(database, session, looks, has_many_rows=True)
+
+    assert all(isinstance(answer, Clearance) for answer in answers.values())
+    assert len(looks) == 1
+    assert "standing" in plans
+    assert not any(name in plans for name in ("SCAN standing'", "Seq Scan on standing", "Seq Scan on subscriber"))
 
 
 async def test_the_runner_looks_through_the_small_indexes_only(database: Database) -> None:

@@ -7,8 +7,9 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,11 +19,12 @@ from kit.config import CHECKOUT
 from kit.errors import Permanent
 from kit.processes import ProcessId
 from mailer.compose import Source, compile_mailing
+from mailer.model import OutgoingMail
 from mailer.outcomes import Claimed, Outcome
-from mailer.presses import Composer, ProcessPresses, ThreadPresses, recipient_of
+from mailer.presses import LONG_SECONDS, Composer, LoopPresses, ProcessPresses, ThreadPresses, recipient_of
 from mailer.promotion import Promotion
 from mailer.signing import Signer
-from mailer.written import Ready
+from mailer.written import Ready, letters
 from tests.mailer.deadly import Deadly
 from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, dkim_keys
 from tests.mailer.test_signing import LATELY, verdicts
@@ -70,6 +72,74 @@ async def test_a_process_writes_what_a_thread_writes(processes: ProcessPresses) 
             assert other.clearance is row.clearance
             assert (other.mail_from, other.rcpt_to, other.content) == (one.mail_from, one.rcpt_to, one.content)
             assert verdicts(other.content) == [True, True]
+
+
+async def test_the_loop_writes_what_a_thread_writes_and_others_have_their_turn() -> None:
+    """Byte for byte, in the order of the rows; who waits for the loop waits for a moment and not for a slice."""
+    composer = a_composer()
+    rows = [claimed(number, points=number) for number in range(1, 60)] + [claimed(60), claimed(61, points=3)]
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    with contextlib.closing(LoopPresses()) as presses:
+        here = await presses.letters(composer, rows)
+    counting.cancel()
+    there = await ThreadPresses().letters(composer, rows)
+
+    assert [one.id if isinstance(one, Outcome) else one.row.id for one in here] == [row.id for row in rows]
+    assert [one.content if isinstance(one, Ready) else one for one in here] == [
+        one.content if isinstance(one, Ready) else one for one in there
+    ]
+    assert turns > 10  # 60 letters with RSA take some 25 moments
+
+
+async def test_letters_that_take_long_leave_the_loop() -> None:
+    """Nobody waits for more than one of them; the rest are written in a thread."""
+    where: list[str] = []
+
+    def compose(clearance: Clearance) -> OutgoingMail:
+        where.append(threading.current_thread().name)
+        time.sleep(LONG_SECONDS * 1.5)
+        return OutgoingMail("b@bounce.example", clearance.address, "<m@example>", b"Subject: s\r\n\r\nx\r\n")
+
+    with contextlib.closing(LoopPresses()) as presses:
+        made = await presses.letters(compose, [claimed(number) for number in range(1, 4)])
+
+    assert [one.row.id for one in made if isinstance(one, Ready)] == [1, 2, 3]
+    assert where[0] == threading.main_thread().name
+    assert not {threading.main_thread().name} & set(where[1:])
+
+
+async def test_all_letters_of_a_slice_are_written_before_the_first_is_signed() -> None:
+    """And who can't get one, in either step, harms nobody else."""
+    steps: list[tuple[str, int]] = []
+
+    def compose(clearance: Clearance) -> Callable[[], OutgoingMail]:
+        number = int(clearance.subscriber)
+        steps.append(("written", number))
+        if number == 2:
+            raise ZeroDivisionError
+
+        def signed() -> OutgoingMail:
+            steps.append(("signed", number))
+            if number == 3:
+                raise Permanent("no key fits")
+            return OutgoingMail("b@bounce.example", clearance.address, "<m@example>", b"Subject: s\r\n\r\nx\r\n")
+
+        return signed
+
+    made = letters(compose, [claimed(number) for number in range(1, 5)])
+
+    assert steps == [*(("written", number) for number in range(1, 5)), ("signed", 1), ("signed", 3), ("signed", 4)]
+    assert [one.response if isinstance(one, Outcome) else one.row.id for one in made] == [
+        1, "ZeroDivisionError", "no key fits", 4
+    ]  # fmt: skip
 
 
 async def test_a_process_that_died_is_replaced(processes: ProcessPresses) -> None:
@@ -138,8 +208,8 @@ async def test_many_promotions_at_the_same_time(processes: ProcessPresses) -> No
 
     made = await asyncio.gather(*(processes.letters(composer, [claimed(1), claimed(2)]) for composer in composers * 2))
 
-    for subject, letters in zip(subjects * 2, made, strict=True):
-        for one in letters:
+    for subject, pair in zip(subjects * 2, made, strict=True):
+        for one in pair:
             assert isinstance(one, Ready)
             assert f"Subject: {subject}\r\n".encode() in one.content
 
