@@ -67,7 +67,7 @@ class Client:
 
     async def ask(self, request: bytes) -> int:
         """Send a request, read the whole answer, and return its status."""
-        if self._streams is None:
+        if self._streams is None or self._streams[0].at_eof():  # the server lets go of a connection that rests for long
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         writer.write(request)

@@ -105,7 +105,7 @@ class MailerSettings(Section):
     slice_size: int = Field(default=100, ge=1, le=1000)
     """How many recipients are claimed at a time; what a crash can leave unknown is bounded by it."""
     compose_processes: int = Field(default=0, ge=0, le=64)
-    """How many processes write and sign letters; 0 does it in threads. One a core; each takes some 35 MB."""
+    """How many processes write and sign letters, of some 35 MB each; 0 does it within the worker."""
     chunk_size: int = Field(default=1000, ge=1, le=100_000)
     """How many recipients one job covers at least; a large campaign has larger jobs, not more than 250."""
     helo: str = ""
