@@ -11,7 +11,7 @@ from mailer.compose import Source, compile_mailing
 from mailer.envelope import stuffed
 from mailer.form import PERSONAL, Draft, PromotionForm
 from mailer.headers import field, mailbox_field, relaxed_field
-from mailer.mime import SEAM, InvalidLetter, LineCache, check, fields_of
+from mailer.mime import CACHED_LINES, SEAM, InvalidLetter, LineCache, check, fields_of
 from mailer.model import Links, Recipient, Rendered
 from mailer.signing import OVERSIGNED, Signer, relaxed_body
 from tests.mailer.letters_at_hand import MAILING, NOW, SENDER, TOKENS, a_recipient, dkim_keys
@@ -174,6 +174,20 @@ def test_whole_lines_of_a_template_are_kept_once() -> None:
     assert plain.html.count(line.strip()) == 30
     assert filled.html.count(line.strip()) < 15
     assert not set("\x02\x03\x04") & set(plain.text + plain.html)
+
+
+def test_more_lines_than_are_kept_change_no_letter() -> None:
+    """What is known is given up now and then, but for the lines of the template, which nobody could learn anew."""
+    page = "<p>Hi {{ name }},\n" + "All bundles cost 30 % less until Sunday.\n" * 9 + "</p>\n"
+    compiled = compile_mailing(SENDER, MAILING, Source("s", "", page))
+    form = PromotionForm(SENDER, MAILING, compiled.lines)
+
+    for number in range(CACHED_LINES + 2):
+        person = a_recipient(name=f"Jo {number}")
+        draft = form.draft(person, LINKS, compiled.fill(person, LINKS), NOW)
+        plain = FORM.draft(person, LINKS, compiled.render(person, LINKS), NOW)
+
+        assert quopri(draft.body) == quopri(plain.body)
 
 
 @pytest.mark.parametrize("mark", ["\x020\x03", "\x04", "\x02"])
