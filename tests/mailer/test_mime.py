@@ -213,6 +213,7 @@ def test_a_unicode_address_needs_smtputf8() -> None:
     mail = build("Grüße", to=a_recipient("用户@例え.jp"))
 
     assert mail.needs_smtputf8
+    assert not mail.travels_as_it_is
     assert "<用户@xn--r8jz45g.jp>".encode() in mail.content
     assert b"Subject: =?utf-8?b?" in mail.content
     with pytest.raises(InvalidLetter):
